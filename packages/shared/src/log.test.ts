@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { test } from "node:test";
+import { createLogger } from "./log.js";
+
+test("writes JSON lines with the level by name, an ISO time and the bindings", () => {
+  const lines: string[] = [];
+  const logger = createLogger({
+    level: "warn",
+    bindings: { part: "arm" },
+    destination: { write: (line) => lines.push(line) },
+  });
+  logger.info("not this");
+  logger.warn({ motors: 2 }, "this");
+  assert.equal(lines.length, 1);
+  const { time, ...rest } = JSON.parse(lines[0]!) as Record<string, unknown>;
+  assert.deepEqual(rest, { level: "warn", part: "arm", motors: 2, msg: "this" });
+  assert.match(String(time), /^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
+});
+
+test("a reader of stderr that reads nothing does not hold up the event loop", async () => {
+  // Far more than a pipe holds; a write that blocks would never come to the last line.
+  const script = `
+    import { createLogger } from ${JSON.stringify(new URL("./log.js", import.meta.url).href)};
+    const logger = createLogger();
+    for (let line = 0; line < 20_000; line++) logger.info("x".repeat(200));
+    setTimeout(() => console.log("alive"), 10);
+    setInterval(() => {}, 1000);
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "pipe"] });
+  try {
+    const [chunk] = (await once(child.stdout, "data")) as [Buffer];
+    assert.equal(chunk.toString(), "alive\n");
+  } finally {
+    child.kill("SIGKILL");
+  }
+});
