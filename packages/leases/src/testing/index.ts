@@ -1,0 +1,5 @@
+export * from "./clock-shim.js";
+export * from "./forwarder.js";
+export * from "./logs.js";
+export * from "./test-redis.js";
+export * from "./virtual-clock.js";
