@@ -1,0 +1,46 @@
+import type { MessageSink } from "./send-queue.js";
+import { type Association, AssociationState } from "./werift-internals.js";
+
+/** RFC 8831, section 8: payload protocol identifiers. */
+const ProtocolId = { text: 51, binary: 53, binaryEmpty: 57, textEmpty: 56 } as const;
+
+/**
+ * Messages between the send queue and the association. werift's own data channels are left out: theirs take channels
+ * that the other side opens, throw inside a promise on an unknown identifier, and have one queue for all priorities.
+ */
+export function createMessageSink(association: Association): MessageSink {
+  return {
+    get isReady() {
+      return association.associationState === AssociationState.established;
+    },
+    get waitingChunks() {
+      return association.outboundQueue.length;
+    },
+    send(streamId, message, isText) {
+      return association.send(streamId, isText ? ProtocolId.text : ProtocolId.binary, message, { ordered: true });
+    },
+  };
+}
+
+/** Passes on the messages of the negotiated channels; everything else an association carries is dropped. */
+export function receiveMessages(
+  association: Association,
+  deliver: (streamId: number, message: Buffer | string) => void,
+): void {
+  association.onReceive.allUnsubscribe();
+  association.onReceive.subscribe((streamId, protocolId, data) => {
+    switch (protocolId) {
+      case ProtocolId.text:
+        deliver(streamId, data.toString("utf8"));
+        return;
+      case ProtocolId.binary:
+        deliver(streamId, data);
+        return;
+      case ProtocolId.textEmpty:
+        deliver(streamId, "");
+        return;
+      case ProtocolId.binaryEmpty:
+        deliver(streamId, Buffer.alloc(0));
+    }
+  });
+}

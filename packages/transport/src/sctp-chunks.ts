@@ -1,0 +1,102 @@
+import { crc32c } from "werift";
+import { ChunkType, type OutgoingChunk } from "./werift-internals.js";
+
+const COMMON_HEADER_BYTES = 12;
+const CHUNK_HEADER_BYTES = 4;
+/** RFC 9260, section 3.3.5: the only parameter of a HEARTBEAT. */
+const HEARTBEAT_INFO = 1;
+
+const padded = (length: number) => (length + 3) & ~3;
+
+/** A chunk of our own making: header, body, padding. */
+export function createChunk(type: number, flags: number, body: Buffer): OutgoingChunk {
+  const length = CHUNK_HEADER_BYTES + body.length;
+  const bytes = Buffer.alloc(padded(length));
+  bytes.writeUInt8(type, 0);
+  bytes.writeUInt8(flags, 1);
+  bytes.writeUInt16BE(length, 2);
+  body.copy(bytes, CHUNK_HEADER_BYTES);
+  return { type, flags, bytes };
+}
+
+export function createHeartbeat(info: Uint8Array): OutgoingChunk {
+  const parameter = Buffer.alloc(4 + info.length);
+  parameter.writeUInt16BE(HEARTBEAT_INFO, 0);
+  parameter.writeUInt16BE(parameter.length, 2);
+  parameter.set(info, 4);
+  return createChunk(ChunkType.heartbeat, 0, parameter);
+}
+
+export function createAbort(): OutgoingChunk {
+  return createChunk(ChunkType.abort, 0, Buffer.alloc(0));
+}
+
+/** One SCTP datagram with one chunk. */
+export function createPacket(
+  { localPort, remotePort, verificationTag }: { localPort: number; remotePort: number; verificationTag: number },
+  chunk: OutgoingChunk,
+): Buffer {
+  const header = Buffer.alloc(COMMON_HEADER_BYTES);
+  header.writeUInt16BE(localPort, 0);
+  header.writeUInt16BE(remotePort, 2);
+  header.writeUInt32BE(verificationTag, 4);
+  const packet = Buffer.concat([header, chunk.bytes]);
+  packet.writeUInt32LE(crc32c(packet), 8);
+  return packet;
+}
+
+/** The info of a HEARTBEAT ACK, from its decoded parameters. */
+export function heartbeatInfo(params: readonly [number, Buffer][] | undefined): Buffer | undefined {
+  return params?.find(([type]) => type === HEARTBEAT_INFO)?.[1];
+}
+
+/** A chunk inside a received datagram: `body` without header and padding. */
+export interface RawChunk {
+  type: number;
+  flags: number;
+  body: Buffer;
+  /** Header, body and padding. */
+  bytes: Buffer;
+}
+
+/** The chunks of an SCTP datagram, or undefined if lengths do not add up. Reads nothing beyond what it was given. */
+export function splitChunks(datagram: Buffer): RawChunk[] | undefined {
+  if (datagram.length < COMMON_HEADER_BYTES + CHUNK_HEADER_BYTES) return undefined;
+  const chunks: RawChunk[] = [];
+  let start = COMMON_HEADER_BYTES;
+  while (start < datagram.length) {
+    if (datagram.length - start < CHUNK_HEADER_BYTES) return undefined;
+    const length = datagram.readUInt16BE(start + 2);
+    if (length < CHUNK_HEADER_BYTES || start + length > datagram.length) return undefined;
+    const end = Math.min(start + padded(length), datagram.length);
+    chunks.push({
+      type: datagram.readUInt8(start),
+      flags: datagram.readUInt8(start + 1),
+      body: datagram.subarray(start + CHUNK_HEADER_BYTES, start + length),
+      bytes: datagram.subarray(start, end),
+    });
+    start = end;
+  }
+  return chunks;
+}
+
+/** The same datagram with other chunks, its checksum made anew. */
+export function withChunks(datagram: Buffer, chunks: readonly RawChunk[]): Buffer {
+  const header = Buffer.from(datagram.subarray(0, COMMON_HEADER_BYTES));
+  header.writeUInt32LE(0, 8);
+  const packet = Buffer.concat([header, ...chunks.map((chunk) => chunk.bytes)]);
+  packet.writeUInt32LE(crc32c(packet), 8);
+  return packet;
+}
+
+/** Whether type-length-value parameters fill a body exactly (padding of the last may be missing). */
+export function areParametersWellFormed(body: Buffer): boolean {
+  let start = 0;
+  while (start < body.length) {
+    if (body.length - start < 4) return false;
+    const length = body.readUInt16BE(start + 2);
+    if (length < 4 || start + length > body.length) return false;
+    start += padded(length);
+  }
+  return true;
+}

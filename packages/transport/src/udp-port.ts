@@ -1,0 +1,95 @@
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import { isIPv6 } from "node:net";
+import { type Random, VigilError } from "@vigil/shared";
+import type { Log } from "./peer.js";
+
+/**
+ * One bound UDP port, in the shape that werift's STUN layer expects of its own transport. Ours, because werift's binds
+ * every candidate to the wildcard address, has no listener for `error` (one unreachable address ends the process) and
+ * loses a race for ports of a range in the same way.
+ */
+export interface UdpPort {
+  readonly type: "udp";
+  readonly closed: boolean;
+  readonly address: { address: string; port: number; family: string };
+  readonly addressFamily: 4 | 6;
+  onData: (data: Buffer, from: [string, number]) => void;
+  /** Never rejects: a datagram that cannot leave is a lost datagram. */
+  send(data: Buffer, to: [string, number]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @throws VigilError `limit` if no port of the range is free, `internal` if the address is not of this machine. */
+export async function bindUdpPort(
+  { random, log }: { random: Random; log?: Log },
+  { address, ports }: { address: string; ports?: { min: number; max: number } },
+): Promise<UdpPort> {
+  for (const port of ports ? shuffledRange(random, ports) : [0]) {
+    try {
+      return createUdpPort(await bind(address, port), log);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EADDRINUSE" && ports) continue;
+      throw new VigilError("internal", `cannot bind UDP ${address}:${port}: ${(error as Error).message}`, {
+        cause: error,
+      });
+    }
+  }
+  throw new VigilError(
+    "limit",
+    `no free UDP port on ${address} in ${ports?.min}-${ports?.max}: widen webrtc.udp_ports or close connections`,
+  );
+}
+
+/** Every port of the range once, from a random start: neighbours in time do not fight for the same port. */
+function* shuffledRange(random: Random, { min, max }: { min: number; max: number }): Generator<number> {
+  const count = max - min + 1;
+  const start = Buffer.from(random.bytes(4)).readUInt32BE(0) % count;
+  for (let i = 0; i < count; i++) yield min + ((start + i) % count);
+}
+
+async function bind(address: string, port: number): Promise<Socket> {
+  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
+  try {
+    socket.bind({ address, port, exclusive: true });
+    await once(socket, "listening");
+    return socket;
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+function createUdpPort(socket: Socket, log?: Log): UdpPort {
+  let closing: Promise<void> | undefined;
+  const port: UdpPort = {
+    type: "udp",
+    get closed() {
+      return closing !== undefined;
+    },
+    address: socket.address(),
+    addressFamily: socket.address().family === "IPv6" ? 6 : 4,
+    onData: () => {},
+    send(data, to) {
+      if (closing) return Promise.resolve();
+      return new Promise((resolve) => {
+        try {
+          socket.send(data, to[1], to[0], (error) => {
+            if (error) log?.debug({ to, error: error.message }, "datagram not sent");
+            resolve();
+          });
+        } catch (error) {
+          log?.debug({ to, error: (error as Error).message }, "datagram not sendable");
+          resolve();
+        }
+      });
+    },
+    close() {
+      closing ??= new Promise((resolve) => socket.close(() => resolve()));
+      return closing;
+    },
+  };
+  socket.on("message", (data, from) => port.onData(data, [from.address, from.port]));
+  socket.on("error", (error) => log?.debug({ error: error.message }, "UDP socket error"));
+  return port;
+}

@@ -1,0 +1,186 @@
+import type { Candidate, RTCPeerConnection } from "werift";
+
+/**
+ * The private parts of werift 0.25.2 that the workarounds touch. werift exports neither its SCTP classes nor its
+ * chunks, and refuses deep imports, so live instances are changed. This file is the only place that casts: what it
+ * names is what an upgrade of werift has to be checked against.
+ */
+
+/** RFC 9260, section 3.2: chunk types. */
+export const ChunkType = {
+  data: 0,
+  init: 1,
+  initAck: 2,
+  sack: 3,
+  heartbeat: 4,
+  heartbeatAck: 5,
+  abort: 6,
+  shutdown: 7,
+  shutdownAck: 8,
+  error: 9,
+  cookieEcho: 10,
+  cookieAck: 11,
+  shutdownComplete: 14,
+  reconfig: 130,
+  forwardTsn: 192,
+} as const;
+
+/** werift's own numbering of association states. */
+export const AssociationState = {
+  closed: 1,
+  cookieWait: 2,
+  cookieEchoed: 3,
+  established: 4,
+} as const;
+
+/** What `sendChunk` needs: `bytes` is the whole chunk, padded. */
+export interface OutgoingChunk {
+  readonly type: number;
+  flags?: number;
+  readonly bytes: Buffer;
+}
+
+export interface IncomingChunk extends OutgoingChunk {
+  tsn?: number;
+  params?: [number, Buffer][];
+}
+
+interface WeriftEvent<Args extends unknown[]> {
+  subscribe(listener: (...args: Args) => void): { unSubscribe(): void };
+  execute(...args: Args): void;
+  allUnsubscribe(): void;
+}
+
+export interface Association {
+  associationState: number;
+  readonly isStopped: boolean;
+  isServer: boolean;
+  rto: number;
+  srtt: number | undefined;
+  rttvar: number | undefined;
+  timer1Failures: number;
+  timer3Expired: () => void;
+  lastReceivedTsn: number | undefined;
+  sackMisOrdered: Set<number>;
+  advertisedRwnd: number;
+  localTsn: number;
+  lastSackedTsn: number;
+  readonly localPort: number;
+  remotePort: number | undefined;
+  remoteVerificationTag: number;
+  localVerificationTag: number;
+  outboundQueue: unknown[];
+  sentQueue: unknown[];
+  readonly flush: WeriftEvent<[]>;
+  readonly onReceive: WeriftEvent<[number, number, Buffer]>;
+  readonly onReconfigStreams: WeriftEvent<[number[]]>;
+  readonly stateChanged: Record<"connected" | "closed", WeriftEvent<[]>>;
+  handleData(datagram: Buffer): Promise<void>;
+  receiveChunk(chunk: IncomingChunk): Promise<void>;
+  receiveSackChunk(chunk: IncomingChunk): Promise<void>;
+  sendChunk(chunk: OutgoingChunk): Promise<void>;
+  send(streamId: number, protocolId: number, data: Buffer, options: { ordered: boolean }): Promise<void>;
+  setState(state: number): void;
+}
+
+export interface RecordHeader {
+  contentType: number;
+  protocolVersion: { major: number; minor: number };
+  epoch: number;
+  sequenceNumber: number;
+  contentLen: number;
+}
+
+interface HandshakeMessage {
+  msg_type: number;
+  message_seq: number;
+  fragment: Buffer;
+  serialize(): Buffer;
+}
+
+export interface DtlsObject {
+  connected: boolean;
+  readonly sessionType: number;
+  readonly cipher: {
+    cipher?: {
+      encrypt(sessionType: number, data: Buffer, header: object): Buffer;
+      decrypt(sessionType: number, data: Buffer, header: object): Buffer;
+    };
+    masterSecret?: Buffer;
+    localRandom?: { serialize(): Buffer };
+    remoteRandom?: { serialize(): Buffer };
+    remoteKeyPair?: { publicKey?: Buffer };
+    remoteCertificate?: Buffer;
+  };
+  readonly dtls: {
+    epoch: number;
+    flight: number;
+    recordSequenceNumber: number;
+    readonly sortedHandshakeCache: HandshakeMessage[];
+  };
+  readonly transport: {
+    send(record: Buffer, address?: unknown): Promise<void>;
+    socket: { onData: (datagram: Buffer) => void; send(record: Buffer): Promise<void> };
+  };
+  readonly onData: WeriftEvent<[Buffer]>;
+  readonly onConnect: WeriftEvent<[]>;
+  readonly onClose: WeriftEvent<[]>;
+  readonly onError: WeriftEvent<[Error]>;
+  readonly remoteCertificate: Buffer | undefined;
+  connect?(): Promise<void>;
+}
+
+export interface DtlsTransport {
+  dtls: DtlsObject | undefined;
+  dataReceiver: ((data: Buffer) => void) | undefined;
+  state: string;
+  role: "auto" | "client" | "server";
+  localCertificate?: { getFingerprints(): { algorithm: string; value: string }[] };
+  readonly onStateChange: WeriftEvent<[string]>;
+  startSrtp(): void;
+  verifyRemoteCertificateFingerprint(): void;
+  readonly iceTransport: { readonly connection: IceConnection; readonly state: string; start(): Promise<void> };
+}
+
+export interface CandidatePairView {
+  readonly id: string;
+  readonly remoteAddr: [string, number];
+  readonly localCandidate: Candidate;
+  requestTransactionIds: Set<string>;
+  requestsSent: number;
+}
+
+export interface IceConnection {
+  state: string;
+  nominated?: CandidatePairView;
+  stunServer?: [string, number] | undefined;
+  turnServer?: [string, number] | undefined;
+  readonly generation: number;
+  readonly localUsername: string;
+  readonly localPassword: string;
+  readonly remoteUsername: string;
+  readonly userHistory: Record<string, string>;
+  readonly remoteCandidates: Candidate[];
+  readonly checkList: CandidatePairView[];
+  protocols: HostProtocol[];
+  readonly onData: WeriftEvent<[Buffer]>;
+  ensureProtocol(protocol: HostProtocol): void;
+  pairLocalProtocol(protocol: HostProtocol): void;
+  appendLocalCandidate(candidate: Candidate): void;
+  getCandidatePromises(addresses: string[], timeoutSeconds?: number): Promise<Candidate | undefined>[];
+  checkIncoming(message: unknown, address: [string, number], protocol: HostProtocol): void;
+}
+
+/** The parts of werift's StunProtocol that gathering uses. */
+export interface HostProtocol {
+  localIp?: string;
+  localCandidate?: Candidate;
+  transport?: unknown;
+  datagramReceived(data: Buffer, address: [string, number]): void;
+}
+
+export const associationOf = (connection: RTCPeerConnection): Association =>
+  connection.sctpTransport!.sctp as unknown as Association;
+
+export const dtlsTransportOf = (connection: RTCPeerConnection): DtlsTransport =>
+  connection.sctpTransport!.dtlsTransport as unknown as DtlsTransport;

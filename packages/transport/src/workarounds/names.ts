@@ -1,0 +1,27 @@
+/**
+ * Every workaround for a defect of werift 0.25.2, by the name of its file. A test can leave one out to show what it is
+ * good for; the product never does.
+ */
+export const WORKAROUNDS = [
+  "no-public-stun",
+  "forged-records",
+  "replay-window",
+  "ordered-handshake",
+  "verified-handshake",
+  "stun-integrity",
+  "first-record-lost",
+  "immediate-client-hello",
+  "held-datagrams",
+  "flight-retransmission",
+  "malformed-sctp",
+  "retransmission-timeout",
+  "immediate-sack",
+  "unbounded-transactions",
+  "no-srtp",
+  "leaks",
+] as const;
+
+export type WorkaroundName = (typeof WORKAROUNDS)[number];
+
+/** Tells which workarounds a peer uses. */
+export type Uses = (name: WorkaroundName) => boolean;
