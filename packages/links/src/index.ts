@@ -1,0 +1,7 @@
+export * from "./control.js";
+export * from "./handshake.js";
+export * from "./lease-frames.js";
+export * from "./link-calls.js";
+export * from "./link-frame.js";
+export * from "./proofs.js";
+export * from "./relayed.js";

@@ -1,0 +1,58 @@
+import { type CallHandler, createChannelClient, createChannelServer, type Status } from "@vigil/protocol";
+import { VigilError } from "@vigil/shared";
+import { decodeLinkFrame, encodeLinkFrame } from "./link-frame.js";
+
+/** Calls in both directions over one data path, whatever carries it. */
+export interface LinkCalls {
+  /** Calls the peer. */
+  readonly call: CallHandler;
+  /** A frame came. Never throws: a bad one is told to `onBadFrame`. */
+  receive(bytes: Uint8Array): void;
+  /** Tick of the frame that is being handled now: valid inside the handler's synchronous reaction to it. */
+  readonly currentTick: number;
+  /** The path is gone, or about to be closed: every open call ends with this status, both ways. */
+  closeAll(status: Status): void;
+}
+
+export interface LinkCallsDeps {
+  /** Hands one frame to the carrier. */
+  send(bytes: Uint8Array): void;
+  /** Serves the peer's calls. */
+  readonly serve: CallHandler;
+  /** The peer's newest tick, to stamp on what goes to it; 0: none (a part does not judge a gateway's age). */
+  peerTick(): number;
+  onBadFrame(reason: string): void;
+}
+
+export function createLinkCalls(deps: LinkCallsDeps): LinkCalls {
+  let currentTick = 0;
+  const client = createChannelClient({
+    send: (frame) => deps.send(encodeLinkFrame(deps.peerTick(), "request", frame)),
+    onBadFrame: deps.onBadFrame,
+  });
+  const server = createChannelServer({
+    handler: deps.serve,
+    send: (frame) => deps.send(encodeLinkFrame(deps.peerTick(), "response", frame)),
+    onBadFrame: deps.onBadFrame,
+  });
+  return {
+    call: client.call,
+    receive(bytes) {
+      try {
+        const { tick, direction, frame } = decodeLinkFrame(bytes);
+        currentTick = tick;
+        if (direction === "request") server.receive(frame);
+        else client.receive(frame);
+      } catch (error) {
+        deps.onBadFrame(VigilError.from(error).message);
+      }
+    },
+    get currentTick() {
+      return currentTick;
+    },
+    closeAll(status) {
+      client.closeAll(status);
+      server.closeAll(status);
+    },
+  };
+}

@@ -1,0 +1,52 @@
+import type { Metadata } from "@vigil/protocol";
+
+/**
+ * What the gateway adds to a call that it relays to a part (rules.md, R8b), as `vigil-*` metadata. A client's own
+ * `vigil-*` keys are stripped before.
+ */
+export interface RelayedCall {
+  /** Undefined: the call needs no lease (a read, a Stop). */
+  readonly session: string | undefined;
+  readonly incarnation: string;
+  readonly fence: string;
+  readonly operation: string;
+  /** The client's connection: its close stops what it moved last (R6). */
+  readonly connection: string;
+}
+
+const KEYS = {
+  session: "vigil-session",
+  incarnation: "vigil-incarnation",
+  fence: "vigil-fence",
+  operation: "vigil-operation",
+  connection: "vigil-connection",
+} as const;
+
+/** The client's own session id: it ends at the border, parts know sessions by what the gateway says (R8). */
+const CLIENT_SESSION_KEY = "viam-sid";
+
+/** Prefix of the metadata keys that only Vigil itself may write. */
+export const RESERVED_PREFIX = "vigil-";
+
+export function stampRelayed(metadata: Metadata, relayed: RelayedCall): Metadata {
+  const stamped = new Map<string, readonly string[]>();
+  for (const [key, values] of metadata) {
+    if (!key.startsWith(RESERVED_PREFIX) && key !== CLIENT_SESSION_KEY) stamped.set(key, values);
+  }
+  for (const [field, key] of Object.entries(KEYS)) {
+    const value = relayed[field as keyof RelayedCall];
+    if (value !== undefined && value !== "") stamped.set(key, [value]);
+  }
+  return stamped;
+}
+
+export function readRelayed(metadata: Metadata): RelayedCall {
+  const value = (key: string) => metadata.get(key)?.[0];
+  return {
+    session: value(KEYS.session),
+    incarnation: value(KEYS.incarnation) ?? "",
+    fence: value(KEYS.fence) ?? "",
+    operation: value(KEYS.operation) ?? "",
+    connection: value(KEYS.connection) ?? "",
+  };
+}
