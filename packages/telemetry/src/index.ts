@@ -1,0 +1,3 @@
+export * from "./exposition.js";
+export * from "./loop-lag.js";
+export * from "./metrics.js";
