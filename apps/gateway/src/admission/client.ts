@@ -1,0 +1,27 @@
+import type { EndCause } from "@vigil/safety";
+
+/** A connected client, as admission sees it: a WebRTC peer, a direct gRPC connection, or a browser's pool of them. */
+export interface Client {
+  /** Unique in this gateway; also names it to the parts (R6). */
+  readonly id: string;
+  readonly carrier: "webrtc" | "grpc" | "grpc-web";
+  /** "ip:port" */
+  readonly remoteAddress: string;
+  readonly localAddress: string;
+  /** Who it is; undefined without authentication. */
+  readonly entity: string | undefined;
+  /** Part whose host ("part.robot") it dialled. */
+  readonly home: string | undefined;
+  /** What it says it is (viam_client); set by its first call that says so. */
+  software: string | undefined;
+  /** Ends the connection at once: nothing that is queued in it can arrive any more (R6). */
+  cut(): void;
+}
+
+/** Why a client's connection is gone, for sessions and metrics. */
+export interface ClientClosed {
+  readonly client: Client;
+  /** R6: authenticated and not to be taken back. */
+  readonly definite: boolean;
+  readonly cause: EndCause;
+}

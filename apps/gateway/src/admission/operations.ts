@@ -1,0 +1,76 @@
+import { OK, type Status } from "@vigil/protocol";
+
+/** A call that runs now. */
+export interface Operation {
+  readonly id: string;
+  readonly method: string;
+  readonly connection: string;
+  /** Wall time of its start in ms since the epoch: for people. */
+  readonly startedAt: number;
+  /** Set once the call is known to belong to one. */
+  session: string | undefined;
+  /** Set once it is relayed. */
+  part: string | undefined;
+  /** Ends it towards the client with this status and cancels it at the part. */
+  cancel(status: Status): void;
+}
+
+/** The calls in flight of the whole robot. */
+export interface Operations {
+  add(operation: Operation): void;
+  /** Its trailers are out. */
+  finish(id: string): void;
+  get(id: string): Operation | undefined;
+  has(id: string): boolean;
+  all(): Iterable<Operation>;
+  countOf(session: string): number;
+  /** Cancels all that match; how many, by part ("" for calls answered by the gateway). */
+  cancelWhere(matches: (operation: Operation) => boolean, status: Status): Map<string, number>;
+  /** Resolves when the operation has ended; at once if it is not known. */
+  whenFinished(id: string, signal: AbortSignal): Promise<Status>;
+}
+
+export function createOperations(): Operations {
+  const operations = new Map<string, Operation>();
+  const waiters = new Map<string, Set<() => void>>();
+  return {
+    add: (operation) => operations.set(operation.id, operation),
+    finish(id) {
+      operations.delete(id);
+      for (const wake of waiters.get(id) ?? []) wake();
+      waiters.delete(id);
+    },
+    get: (id) => operations.get(id),
+    has: (id) => operations.has(id),
+    all: () => operations.values(),
+    countOf(session) {
+      let count = 0;
+      for (const operation of operations.values()) if (operation.session === session) count += 1;
+      return count;
+    },
+    cancelWhere(matches, status) {
+      const byPart = new Map<string, number>();
+      for (const operation of [...operations.values()]) {
+        if (!matches(operation)) continue;
+        const part = operation.part ?? "";
+        byPart.set(part, (byPart.get(part) ?? 0) + 1);
+        operation.cancel(status);
+      }
+      return byPart;
+    },
+    whenFinished(id, signal) {
+      if (!operations.has(id) || signal.aborted) return Promise.resolve(OK);
+      return new Promise((resolve) => {
+        const set = waiters.get(id) ?? new Set();
+        waiters.set(id, set);
+        const wake = () => {
+          signal.removeEventListener("abort", wake);
+          set.delete(wake);
+          resolve(OK);
+        };
+        set.add(wake);
+        signal.addEventListener("abort", wake, { once: true });
+      });
+    },
+  };
+}

@@ -1,0 +1,451 @@
+import { createMemoryStore, createRedisStore, type LeaseStore } from "@vigil/leases";
+import { type CallHandler, createReflection, createStatus } from "@vigil/protocol";
+import { RobotService } from "@vigil/protocol/gen/viam/robot/v1/robot_pb.js";
+import type { Inventory, States } from "@vigil/protocol/gen/vigil/link/v1/link_pb.js";
+import {
+  type Clock,
+  Code,
+  createSystemClock,
+  type GatewayConfig,
+  isLoopback,
+  type Logger,
+  type Random,
+  type RunningApp,
+  systemRandom,
+  VigilError,
+} from "@vigil/shared";
+import { createExposition, createGatewayMetrics, createLoopLagHistogram, watchLoopLag } from "@vigil/telemetry";
+import { createAnswerer, knock, type PeerOptions } from "@vigil/transport";
+import { createAdmission } from "./admission/admission.js";
+import type { Client } from "./admission/client.js";
+import { createIdentity } from "./admission/identity.js";
+import { createOperations } from "./admission/operations.js";
+import { refusePartCalls } from "./links/part-calls.js";
+import { createPartLinks } from "./links/part-links.js";
+import { registerHttpApi } from "./ops/http-api.js";
+import { registerHttpRoutes } from "./ops/http-routes.js";
+import { createLiveEvents, type LiveEvents } from "./ops/live-events.js";
+import { createMetricsServer } from "./ops/metrics-server.js";
+import { createRecorder } from "./ops/recorder.js";
+import { createRobotViews } from "./ops/robot-views.js";
+import { stopAllParts } from "./ops/stop-all.js";
+import { createAcceptedHosts } from "./peers/accepted-hosts.js";
+import { createClients } from "./peers/clients.js";
+import { createAuthService, createSignaling } from "./peers/signaling-service.js";
+import { serveWebrtcClient } from "./peers/webrtc-clients.js";
+import { createPort } from "./port/index.js";
+import { createDescriptors } from "./robot-service/descriptors.js";
+import { createRobotService } from "./robot-service/robot-service.js";
+import { createStreamService } from "./robot-service/stream-service.js";
+import { createResourceDirectory } from "./routing/resource-directory.js";
+import { createArrivalClock } from "./sessions/arrival-clock.js";
+import { createSessionKeeper } from "./sessions/session-keeper.js";
+
+export const VERSION = "0.1.0";
+/** The API version of Viam's protocol that the wire facts were taken from. */
+const API_VERSION = "v0.1.601";
+
+/** The gateway's parts, put together by hand, once. */
+export async function createGateway(
+  config: GatewayConfig,
+  log: Logger,
+  control: { exit(code: number): void },
+): Promise<RunningApp & { readonly port: number; readonly address: string }> {
+  const clock = createSystemClock();
+  const random = systemRandom;
+  const windowMs = config.heartbeatWindowMs;
+  const metrics = createGatewayMetrics();
+  const loopLag = createLoopLagHistogram(metrics.registry);
+  const lagWatch = watchLoopLag(clock, (lagMs) => loopLag.observe(lagMs / 1000));
+  const arrivals = createArrivalClock(clock);
+  const identity = await createIdentity({ clock, random }, { auth: config.auth, robot: config.fqdn ?? config.robot });
+  const store = await openStore({ clock, random, log }, config);
+  const operations = createOperations();
+  const directory = createResourceDirectory();
+  const descriptors = createDescriptors();
+  const states = new Map<string, States>();
+  const since = new Map<string, number>(config.parts.map(({ name }) => [name, clock.wall()]));
+  const announced = new Set<string>();
+  let live: LiveEvents | undefined;
+  const changed = () => live?.changed();
+
+  for (const { name } of config.parts) metrics.partUp.set({ part: name }, 0);
+  for (const kind of ["explicit", "implicit"]) metrics.sessionsActive.set({ kind }, 0);
+
+  const recorder = createRecorder(
+    {
+      clock,
+      metrics,
+      session(id) {
+        const session = keeper.get(id);
+        return session && { session, about: aboutOf(session.connections) };
+      },
+      changed: (view) => live?.ended(view),
+    },
+    { windowMs },
+  );
+  const clientsOf = new Map<string, { remoteAddress: string; software: string | undefined }>();
+  function aboutOf(connections: Iterable<string>) {
+    for (const id of connections) {
+      const client = clients.get(id) ?? clientsOf.get(id);
+      if (client) return { remoteAddress: client.remoteAddress, software: client.software };
+    }
+    return { remoteAddress: "", software: undefined };
+  }
+
+  const keeper = createSessionKeeper(
+    {
+      clock,
+      random,
+      store,
+      log,
+      ended({ session, reason, cause }) {
+        metrics.sessionsEnded.inc({ reason });
+        const cancelled = operations.cancelWhere(
+          (operation) => operation.session === session.id,
+          // Not SESSION_EXPIRED: Go would send the command again by itself.
+          createStatus(Code.cancelled, `the session has ended (${reason}) and its operations were cancelled`),
+        );
+        for (const link of links.all()) {
+          link.push({ case: "sessionEnd", value: { session: session.id } });
+          link.forget(session.id);
+        }
+        recorder.ended(session, aboutOf(session.connections), reason, cause, cancelled);
+        log.info({ session: session.id.slice(0, 8), kind: session.kind, reason, cause }, "session ended");
+        if (reason !== "lapsed" && reason !== "revoked") return;
+        // What a dead client has queued can never arrive: its connection goes with it, unless others live on it (R6).
+        for (const id of keeper.withoutSession(session.connections)) clients.get(id)?.cut();
+      },
+      suspended(session, cause) {
+        const cancelled = operations.cancelWhere(
+          (operation) => operation.session === session.id,
+          createStatus(Code.unavailable, `the session is suspended (${cause}); command again once its client is heard`),
+        );
+        for (const link of links.all()) link.push({ case: "suspend", value: { session: session.id } });
+        recorder.suspended(session, aboutOf(session.connections), cause, cancelled);
+        log.info({ session: session.id.slice(0, 8), cause }, "session suspended");
+      },
+    },
+    { windowMs, quietLimitMs: config.implicitQuietLimitMs === "off" ? Infinity : config.implicitQuietLimitMs },
+  );
+
+  const clients = createClients(
+    {
+      clock,
+      random,
+      log,
+      keeper,
+      arrivedAt: arrivals.arrivedAt,
+      knock(remoteAddress) {
+        const colon = remoteAddress.lastIndexOf(":");
+        const address = remoteAddress.slice(0, colon).replace(/^\[|\]$/g, "");
+        return knock({ clock, random }, { address, port: Number(remoteAddress.slice(colon + 1)) });
+      },
+      closed(client, cause) {
+        metrics.disconnects.inc({ peer: "client", cause: DISCONNECT_CAUSES.has(cause) ? cause : "closed" });
+        clientsOf.delete(client.id);
+        localServices.delete(client.id);
+        operations.cancelWhere(
+          (operation) => operation.connection === client.id,
+          createStatus(Code.cancelled, "the client's connection is closed"),
+        );
+        for (const link of links.all()) link.push({ case: "connectionClosed", value: { connection: client.id } });
+        changed();
+      },
+    },
+    { windowMs },
+  );
+
+  const answerer = createAnswerer({ clock, random, log }, peerOptions(config));
+  const links = createPartLinks(
+    {
+      clock,
+      random,
+      log,
+      parts: config.parts,
+      leases: config.leases.store === "memory" ? store : undefined,
+      async answer(sdp) {
+        const { answer, peer } = await answerer.answer({ type: "offer", sdp });
+        return { sdp: answer.sdp, peer };
+      },
+      serve: () => refusePartCalls,
+    },
+    { windowMs, software: VERSION },
+  );
+  links.on("linked", (link) => {
+    const part = link.part.name;
+    link.on("inventory", (inventory) => {
+      announced.add(part);
+      directory.set(toInventory(part, config.parts.find(({ name }) => name === part)?.prefix ?? "", inventory));
+      descriptors.set(part, inventory.files);
+      changed();
+    });
+    link.on("up", () => {
+      metrics.partUp.set({ part }, 1);
+      if (link.carrier === "webrtc") metrics.webrtcConnections.inc({ side: "part" });
+      since.set(part, clock.wall());
+      log.info({ part, carrier: link.carrier }, "part linked");
+      changed();
+    });
+    link.on("states", (value) => {
+      states.set(part, value);
+      changed();
+    });
+    link.on("fenced", ({ report, at, errorBarMs }) => {
+      recorder.fenced(part, report, at, errorBarMs);
+      if (config.stopGroup === "robot" && !report.final && report.session !== "")
+        suspendElsewhere(part, report.session);
+    });
+    link.on("stopped", ({ report, at, errorBarMs }) => recorder.stopped(part, report, at, errorBarMs));
+    link.on("refused", ({ reason, count }) => {
+      metrics.commandsRefused.inc({ part, reason: REFUSAL_LABELS.get(reason) ?? "fenced" }, count);
+    });
+  });
+  links.on("down", ({ link, cause }) => {
+    const part = link.part.name;
+    if (links.get(part)?.isUp) return;
+    metrics.partUp.set({ part }, 0);
+    if (link.carrier === "webrtc") metrics.webrtcConnections.dec({ side: "part" });
+    metrics.disconnects.inc({
+      peer: "part",
+      cause: cause === "silent" ? "silent" : cause === "shutdown" ? "shutdown" : "closed",
+    });
+    since.set(part, clock.wall());
+    states.delete(part);
+    log.warn({ part, cause }, "part lost");
+    changed();
+  });
+  links.on("refused", () => metrics.disconnects.inc({ peer: "part", cause: "refused" }));
+
+  /** What moves together stops together: a part that suspends a session for its own trouble stops it on all (R4). */
+  function suspendElsewhere(part: string, session: string): void {
+    if (!keeper.get(session)) return;
+    for (const link of links.all()) {
+      if (link.part.name !== part) link.push({ case: "suspend", value: { session } });
+    }
+  }
+
+  const partNames = config.parts.map(({ name }) => name);
+  const stopAll = async () => {
+    operations.cancelWhere(
+      (operation) => operation.session !== undefined,
+      createStatus(Code.cancelled, "everything was told to stop"),
+    );
+    return stopAllParts(partNames, (part) => links.get(part));
+  };
+  const views = createRobotViews({
+    clock,
+    robot: config.robot,
+    version: VERSION,
+    windowMs,
+    authenticated: identity.required,
+    storeKind: config.leases.store,
+    configuredParts: partNames,
+    storeReachable: () => store.incarnation !== undefined,
+    link: (part) => links.get(part),
+    since: (part) => since.get(part) ?? 0,
+    states: (part) => states.get(part),
+    directory,
+    keeper,
+    operations,
+    recorder,
+    client: (id) => clients.get(id),
+  });
+  live = createLiveEvents({ clock, snapshot: views.snapshot });
+
+  // ---- Services that the gateway answers itself
+  const robotService = createRobotService(
+    {
+      clock,
+      log,
+      keeper,
+      operations,
+      directory,
+      client: (id) => clients.get(id),
+      arrivedAt: arrivals.arrivedAt,
+      isLinked: (part) => links.get(part)?.isUp ?? false,
+      stopAll,
+      isComplete: () => partNames.every((part) => announced.has(part)),
+      shutDown: () => control.exit(0),
+    },
+    { windowMs, version: `v${VERSION}`, apiVersion: API_VERSION, tunnels: config.tunnels },
+  );
+  const reflection = createReflection({
+    clock,
+    files: () => [RobotService.file, ...descriptors.files()],
+    isServed: (service) => service === RobotService.typeName || directory.api(service) !== undefined,
+  });
+  const hosts = createAcceptedHosts(config.robot, config.fqdn, partNames);
+  const signaling = createSignaling(
+    {
+      clock,
+      random,
+      log,
+      identity,
+      answerer,
+      hosts,
+      answered: (peer, about) => {
+        peer.on("open", () => metrics.webrtcConnections.inc({ side: "client" }));
+        serveWebrtcClient(
+          {
+            clients,
+            log,
+            handlerFor: (client) => admission.handlerFor(client),
+            badFrame: () => metrics.commandsRefused.inc({ part: "gateway", reason: "limit" }),
+          },
+          peer,
+          about,
+        );
+        peer.on("closed", () => metrics.webrtcConnections.set({ side: "client" }, clients.count("webrtc")));
+      },
+    },
+    config.webrtc.iceServers,
+  );
+  const streams = createStreamService({ clock });
+  const auth = createAuthService({ clock, identity });
+  const localServices = new Map<string, ReadonlyMap<string, CallHandler>>();
+  const local = (client: Client): ReadonlyMap<string, CallHandler> => {
+    const present = localServices.get(client.id);
+    if (present) return present;
+    const services = new Map<string, CallHandler>([
+      [RobotService.typeName, robotService(client)],
+      ["proto.rpc.v1.AuthService", auth],
+      ["proto.rpc.webrtc.v1.SignalingService", signaling(client)],
+      ["proto.stream.v1.StreamService", streams(client)],
+      ...Object.entries(reflection),
+    ]);
+    localServices.set(client.id, services);
+    return services;
+  };
+
+  const admission = createAdmission({
+    clock,
+    random,
+    identity,
+    keeper,
+    operations,
+    directory,
+    link: (part) => links.get(part),
+    local,
+    arrivedAt: arrivals.arrivedAt,
+    finished({ service, method, code, durationMs, part }) {
+      const labels = { service, method, code: String(code) };
+      metrics.rpcSeconds.observe({ ...labels, hop: "client" }, durationMs / 1000);
+      if (part !== undefined) metrics.rpcSeconds.observe({ ...labels, hop: "part" }, durationMs / 1000);
+    },
+    refused: (part, reason) =>
+      metrics.commandsRefused.inc({ part: part ?? "gateway", reason: REFUSAL_LABELS.get(reason) ?? "limit" }),
+  });
+
+  // ---- The port
+  const port = createPort(
+    {
+      clock,
+      random,
+      log,
+      handler: (connection) => (start, response, caller) =>
+        admission.direct((entity) => clients.ofConnection(connection, caller, entity))(start, response),
+    },
+    {
+      host: config.bind.host,
+      port: config.bind.port,
+      ...(config.tls && { tls: { cert: config.tls.cert, key: config.tls.key } }),
+      proxied: config.proxied,
+      origins: {
+        authenticated: identity.required,
+        allowedOrigins: [],
+        allowedHosts: [config.robot, ...(config.fqdn ? [config.fqdn] : [])],
+      },
+    },
+  );
+  const exposition = createExposition(metrics.registry);
+  const scrape = (accept: string | undefined) => {
+    const kinds = { explicit: 0, implicit: 0 };
+    for (const { kind } of keeper.all()) kinds[kind] += 1;
+    metrics.sessionsActive.set({ kind: "explicit" }, kinds.explicit);
+    metrics.sessionsActive.set({ kind: "implicit" }, kinds.implicit);
+    return exposition(accept);
+  };
+  await registerHttpRoutes(port.fastify, {
+    identity,
+    live,
+    metrics: scrape,
+    metricsHere: config.metricsBind === undefined,
+    notReady: views.notReady,
+    acceptControl: (socket, remoteAddress) => links.acceptControl(socket, remoteAddress),
+    acceptData: (socket, token) => links.acceptData(socket, token),
+  });
+  await registerHttpApi(port.fastify, {
+    views,
+    version: VERSION,
+    stopAll,
+    endSession(id, reason) {
+      const matches = [...keeper.all()].filter((session) => session.id.startsWith(id));
+      if (matches.length !== 1) return false;
+      return keeper.end(matches[0]!.id, reason, reason === "revoked" ? "operator" : "client");
+    },
+    async rearm(part, resource) {
+      const link = links.get(part);
+      if (!link) throw new VigilError("part_offline", `part ${part} is not linked`);
+      const { error } = await link.command({ case: "rearm", value: { resource } });
+      return error === "";
+    },
+  });
+  const metricsServer = config.metricsBind && (await createMetricsServer(config.metricsBind, scrape));
+  const { address, port: boundPort } = await port.listen();
+  log.info({ address, port: boundPort, robot: config.robot, leases: config.leases.store }, "gateway serves");
+  if (!identity.required && !isLoopback(config.bind.host)) {
+    log.warn({}, "everyone who reaches this port may drive the robot: allow_unauthenticated is set");
+  }
+
+  return {
+    address,
+    port: boundPort,
+    async stop() {
+      for (const { id } of [...keeper.all()]) keeper.end(id, "drained", "shutdown");
+      keeper.close();
+      await port.close();
+      clients.close();
+      links.close();
+      await answerer.close();
+      live?.close();
+      lagWatch.cancel();
+      arrivals.close();
+      await metricsServer?.close();
+      await store.close();
+    },
+  };
+}
+
+const DISCONNECT_CAUSES: ReadonlySet<string> = new Set(["silent", "closed", "process_dead", "refused", "shutdown"]);
+
+/** Reasons of refusals as the metric's closed set of labels has them. */
+const REFUSAL_LABELS: ReadonlyMap<string, string> = new Map([
+  ["session_ended", "session_ended"],
+  ["stale", "stale"],
+  ["fenced", "fenced"],
+  ["stopping", "fenced"],
+  ["rearm", "rearm"],
+  ["unauthenticated", "unauthenticated"],
+  ["limit", "limit"],
+]);
+
+async function openStore(
+  deps: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
+  config: GatewayConfig,
+): Promise<LeaseStore> {
+  if (config.leases.store === "memory") return createMemoryStore(deps);
+  return createRedisStore(deps, { url: config.leases.url, prefix: config.leases.prefix, role: "writer" });
+}
+
+function peerOptions({ webrtc }: GatewayConfig): PeerOptions {
+  return {
+    ...(webrtc.udpPorts && { udpPorts: webrtc.udpPorts }),
+    ...(webrtc.hostAddresses.length > 0 && { hostAddresses: webrtc.hostAddresses }),
+    iceServers: webrtc.iceServers.map(({ urls, ...rest }) => ({ ...rest, urls: [...urls] })),
+  };
+}
+
+function toInventory(part: string, prefix: string, { resources, apis }: Inventory) {
+  return { part, prefix, resources, apis };
+}

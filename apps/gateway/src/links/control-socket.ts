@@ -1,0 +1,36 @@
+import type { WebSocket } from "ws";
+
+/** Largest frame on a part's sockets: an inventory with all its service descriptors, or a packet of a call. */
+export const MAX_LINK_FRAME_BYTES = 4 * 1024 * 1024;
+/** Bytes that may wait in a part's socket; beyond it the part does not read any more and the link is cut. */
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+
+/** A WebSocket as the links need it. */
+export interface FrameSocket {
+  /** False when it could not be sent because the socket is closed or hopelessly behind. */
+  send(bytes: Uint8Array): boolean;
+  onMessage(listener: (bytes: Uint8Array) => void): void;
+  onClose(listener: () => void): void;
+  close(): void;
+}
+
+export function createFrameSocket(socket: WebSocket): FrameSocket {
+  // A socket that breaks closes as well: the close is what matters.
+  socket.on("error", () => socket.terminate());
+  return {
+    send(bytes) {
+      if (socket.readyState !== socket.OPEN) return false;
+      if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
+        socket.terminate();
+        return false;
+      }
+      socket.send(bytes);
+      return true;
+    },
+    onMessage(listener) {
+      socket.on("message", (data) => listener(data instanceof Buffer ? data : Buffer.concat(data as Buffer[])));
+    },
+    onClose: (listener) => socket.on("close", listener),
+    close: () => socket.close(),
+  };
+}

@@ -1,0 +1,253 @@
+import {
+  type ControlInit,
+  type ControlMessage,
+  createLinkCalls,
+  type LinkCalls,
+  NONCE_BYTES,
+  type ProvenPart,
+} from "@vigil/links";
+import { type CallHandler, IGNORE_REQUESTS, OK, type Status } from "@vigil/protocol";
+import type {
+  CommandResult,
+  FenceReport,
+  Inventory,
+  States,
+  StopReport,
+} from "@vigil/protocol/gen/vigil/link/v1/link_pb.js";
+import { fenceOf, LINK_FRESH_MS } from "@vigil/safety";
+import { type Clock, Code, createEmitter, type Emitter, every, type Random, VigilError } from "@vigil/shared";
+
+/** What carries the calls of a link. */
+export interface DataPath {
+  readonly kind: "webrtc" | "websocket";
+  send(bytes: Uint8Array): void;
+  /** Sends a challenge outside the ordered data; undefined: the control path does it (rules.md, R1). */
+  readonly challenge: (() => void) | undefined;
+  close(): void;
+}
+
+export type LinkDownCause = "silent" | "closed" | "replaced" | "shutdown";
+
+export type PartLinkEvents = {
+  inventory: Inventory;
+  states: States;
+  fenced: { report: FenceReport; at: number; errorBarMs: number };
+  stopped: { report: StopReport; at: number; errorBarMs: number };
+  refused: { reason: string; count: number };
+  /** The data path is up: calls can flow. */
+  up: undefined;
+  /** Once, last. */
+  down: { cause: LinkDownCause };
+};
+
+/** The link of one part, after its handshake. */
+export interface PartLink {
+  readonly part: ProvenPart;
+  readonly isUp: boolean;
+  readonly started: boolean;
+  readonly carrier: DataPath["kind"] | undefined;
+  /** Of the last probe on the control path; undefined before the first. */
+  readonly roundTripMs: number | undefined;
+  readonly on: Emitter<PartLinkEvents>["on"];
+  /** Calls the part; answers UNAVAILABLE while the data path is not up. */
+  readonly call: CallHandler;
+  /** What the part will compare a call's fence with (R4). */
+  fenceFor(session: string): string;
+  push(frame: ControlInit): void;
+  /** A command on the control path. @throws VigilError "part_offline" when it is not answered in time. */
+  command(command: Extract<ControlInit, { case: "command" }>["value"]["command"]): Promise<CommandResult>;
+  /** Resolves true when the part answers a probe within `withinMs`. */
+  isAlive(withinMs: number): Promise<boolean>;
+  receive(message: ControlMessage): void;
+  attach(path: DataPath): void;
+  /** A challenge over the data path was answered that had been sent at `sentAt`. */
+  dataAlive(sentAt: number): void;
+  /** The session has ended: its fence is not needed any more. */
+  forget(session: string): void;
+  receiveData(bytes: Uint8Array): void;
+  dataClosed(): void;
+  close(cause: LinkDownCause, tell?: string): void;
+}
+
+export interface PartLinkDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Sends on the control path. */
+  send(frame: ControlInit): void;
+  closeControl(): void;
+  /** Serves the calls that the part makes. */
+  readonly serve: CallHandler;
+  onBadFrame(reason: string): void;
+}
+
+/** Challenges over the link: ten within the time after which it counts as lost (R1). */
+const CHALLENGE_PERIOD_MS = LINK_FRESH_MS / 10;
+/** A command on the control path (StopAll, re-arm) has as long as the slowest default stop and its first retry. */
+const COMMAND_TIMEOUT_MS = 5000;
+
+export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
+  const { clock } = deps;
+  const events = createEmitter<PartLinkEvents>();
+  const fences = new Map<string, string>();
+  const probes = new Map<string, { sentAt: number; answered: () => void }>();
+  const commands = new Map<bigint, { resolve(result: CommandResult): void; reject(error: VigilError): void }>();
+  let generation = part.generation;
+  let tick = 0;
+  let started = false;
+  let path: DataPath | undefined;
+  let calls: LinkCalls | undefined;
+  let lastSignAt = clock.now();
+  let roundTripMs: number | undefined;
+  let nextCommand = 1n;
+  let isDown = false;
+
+  const unavailable = (): VigilError =>
+    new VigilError("part_offline", `part ${part.name} is not linked at the moment; retry when it is back`);
+
+  const challenge = every(clock, CHALLENGE_PERIOD_MS, () => {
+    if (clock.now() - lastSignAt > LINK_FRESH_MS) return link.close("silent");
+    if (probes.size < 2 * (LINK_FRESH_MS / CHALLENGE_PERIOD_MS)) probe();
+    path?.challenge?.();
+  });
+
+  function probe(answered: () => void = () => {}): void {
+    const nonce = deps.random.bytes(NONCE_BYTES / 2);
+    probes.set(Buffer.from(nonce).toString("base64"), { sentAt: clock.now(), answered });
+    deps.send({ case: "probe", value: { nonce } });
+  }
+
+  function sign(at: number): void {
+    lastSignAt = Math.max(lastSignAt, at);
+  }
+
+  const handlers: { [K in ControlMessage["case"]]?: (value: Extract<ControlMessage, { case: K }>["value"]) => void } = {
+    tick(value) {
+      tick = Number(value.number);
+      started = value.started;
+    },
+    probe: ({ nonce }) => deps.send({ case: "probeReply", value: { nonce } }),
+    probeReply({ nonce }) {
+      const key = Buffer.from(nonce).toString("base64");
+      const sent = probes.get(key);
+      if (!sent) return;
+      // Older ones are not needed any more: an answer counts by the time its challenge was sent.
+      for (const [other, { sentAt }] of probes) if (sentAt <= sent.sentAt && other !== key) probes.delete(other);
+      probes.delete(key);
+      roundTripMs = clock.now() - sent.sentAt;
+      // Over a data channel the channel's own challenges decide whether commands can arrive.
+      if (!path || path.kind === "websocket") sign(sent.sentAt);
+      sent.answered();
+    },
+    inventory: (value) => events.emit("inventory", value),
+    states: (value) => events.emit("states", value),
+    fenceReport(report) {
+      if (report.session === "") {
+        generation = report.generation;
+        fences.clear();
+      } else if (report.final) fences.delete(report.session);
+      else fences.set(report.session, report.fence);
+      events.emit("fenced", { report, at: clock.now() - report.ageMs, errorBarMs: (roundTripMs ?? 0) / 2 });
+    },
+    stopReport: (report) => events.emit("stopped", { report, at: clock.now(), errorBarMs: (roundTripMs ?? 0) / 2 }),
+    refused: (value) => events.emit("refused", value),
+    commandResult(result) {
+      commands.get(result.id)?.resolve(result);
+      commands.delete(result.id);
+    },
+  };
+
+  const link: PartLink = {
+    part,
+    get isUp() {
+      return calls !== undefined;
+    },
+    get started() {
+      return started;
+    },
+    get carrier() {
+      return path?.kind;
+    },
+    get roundTripMs() {
+      return roundTripMs;
+    },
+    on: events.on,
+    call(start, response) {
+      if (calls) return calls.call(start, response);
+      const error = unavailable();
+      response.trailers({ code: error.code, message: error.message });
+      return IGNORE_REQUESTS;
+    },
+    fenceFor: (session) => fences.get(session) ?? fenceOf(part.bootId, generation, 0),
+    push: (frame) => deps.send(frame),
+    command(command) {
+      const id = nextCommand++;
+      return new Promise((resolve, reject) => {
+        const timer = clock.after(COMMAND_TIMEOUT_MS, () => {
+          commands.delete(id);
+          reject(new VigilError("part_offline", `part ${part.name} did not answer within ${COMMAND_TIMEOUT_MS} ms`));
+        });
+        commands.set(id, {
+          resolve(result) {
+            timer.cancel();
+            resolve(result);
+          },
+          reject(error) {
+            timer.cancel();
+            reject(error);
+          },
+        });
+        deps.send({ case: "command", value: { id, command } });
+      });
+    },
+    isAlive(withinMs) {
+      return new Promise((resolve) => {
+        const timer = clock.after(withinMs, () => resolve(false));
+        probe(() => {
+          timer.cancel();
+          resolve(true);
+        });
+      });
+    },
+    receive(message) {
+      (handlers[message.case] as ((value: unknown) => void) | undefined)?.(message.value);
+    },
+    attach(newPath) {
+      if (isDown) return newPath.close();
+      detach({ code: Code.unavailable, message: `part ${part.name} has brought up a new data path; retry` });
+      path = newPath;
+      lastSignAt = clock.now();
+      calls = createLinkCalls({
+        send: (bytes) => newPath.send(bytes),
+        serve: deps.serve,
+        peerTick: () => tick,
+        onBadFrame: deps.onBadFrame,
+      });
+      events.emit("up", undefined);
+    },
+    dataAlive: sign,
+    forget: (session) => fences.delete(session),
+    receiveData: (bytes) => calls?.receive(bytes),
+    dataClosed() {
+      if (path) link.close("closed");
+    },
+    close(cause, tell) {
+      if (isDown) return;
+      isDown = true;
+      challenge.cancel();
+      const error = unavailable();
+      if (tell !== undefined) deps.send({ case: "refusal", value: { message: tell, final: false } });
+      detach({ code: error.code, message: error.message });
+      for (const { reject } of commands.values()) reject(error);
+      commands.clear();
+      deps.closeControl();
+      events.emit("down", { cause });
+    },
+  };
+  function detach(status: Status = OK): void {
+    calls?.closeAll(status);
+    calls = undefined;
+    path?.close();
+    path = undefined;
+  }
+  return link;
+}

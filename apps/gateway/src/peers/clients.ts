@@ -1,0 +1,215 @@
+import type { EndCause } from "@vigil/safety";
+import { CHALLENGES_PER_WINDOW } from "@vigil/safety";
+import { type Clock, every, type Logger, type Random, uuid } from "@vigil/shared";
+import { isDirectlyAttached, type Peer } from "@vigil/transport";
+import type { Client } from "../admission/client.js";
+import type { Caller, ClientConnection } from "../port/index.js";
+import type { SessionKeeper } from "../sessions/session-keeper.js";
+
+/** Every connected client with its signs of life, whatever carries it. */
+export interface Clients {
+  get(id: string): Client | undefined;
+  all(): Iterable<Client>;
+  /** A data channel has been answered; its client lives until the peer closes. */
+  addPeer(peer: Peer, about: { entity: string | undefined; home: string | undefined; remoteAddress: string }): Client;
+  /** The client behind a call of a direct connection. */
+  ofConnection(connection: ClientConnection, caller: Caller, entity: string | undefined): Client;
+  count(carrier: Client["carrier"]): number;
+  close(): void;
+}
+
+export interface ClientsDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly keeper: SessionKeeper;
+  arrivedAt(): number;
+  /** Probes whether the port of a silent peer refuses (rules.md, R6). */
+  knock(remoteAddress: string): Promise<"refused" | "silent">;
+  closed(client: Client, cause: EndCause, definite: boolean): void;
+}
+
+export interface ClientsOptions {
+  readonly windowMs: number;
+}
+
+/** A browser's pool that has not called for this long, in ms, and holds no session is forgotten. */
+const POOL_REST_MS = 120_000;
+/** A peer that hears nothing any more is answered with aborts for this long after a lapse, in ms. */
+const ABORT_LINGER_MS = 10_000;
+/** Challenges in a row without an answer after which a client's port is knocked at (R6). */
+const SILENT_INTERVALS = 2;
+
+export function hostOf(remoteAddress: string): string {
+  return remoteAddress.slice(0, remoteAddress.lastIndexOf(":"));
+}
+
+export function createClients(deps: ClientsDeps, options: ClientsOptions): Clients {
+  const { clock, keeper } = deps;
+  const clients = new Map<string, Client>();
+  const pools = new Map<string, { client: Client; lastCallAt: number }>();
+  const challengeMs = options.windowMs / CHALLENGES_PER_WINDOW;
+
+  function add(client: Client, challengeable: boolean): void {
+    clients.set(client.id, client);
+    keeper.connect({
+      id: client.id,
+      entity: client.entity,
+      host: hostOf(client.remoteAddress),
+      challengeable,
+    });
+  }
+
+  function remove(client: Client, cause: EndCause, definite: boolean): void {
+    if (!clients.delete(client.id)) return;
+    keeper.disconnect(client.id, definite, cause);
+    deps.closed(client, cause, definite);
+  }
+
+  /** Challenges at a steady pace, and knocks once the answers fail to come. */
+  function watch(
+    client: Client,
+    challenge: () => void,
+    mayKnock: () => boolean,
+  ): { answered(sentAt: number): void; stop(): void } {
+    let lastAnswerSentAt = clock.now();
+    let knocking = false;
+    const timer = every(clock, challengeMs, () => {
+      challenge();
+      const silentMs = clock.now() - lastAnswerSentAt;
+      if (knocking || silentMs < (SILENT_INTERVALS + 1) * challengeMs || !mayKnock()) return;
+      knocking = true;
+      const before = lastAnswerSentAt;
+      deps.knock(client.remoteAddress).then(
+        (outcome) => {
+          knocking = false;
+          if (outcome === "refused" && lastAnswerSentAt === before && clients.has(client.id)) keeper.knock(client.id);
+        },
+        (error) => {
+          knocking = false;
+          deps.log.debug({ error: String(error) }, "a knock failed");
+        },
+      );
+    });
+    challenge();
+    return {
+      answered(sentAt) {
+        lastAnswerSentAt = Math.max(lastAnswerSentAt, sentAt);
+        keeper.transportEvidence(client.id, sentAt);
+      },
+      stop: () => timer.cancel(),
+    };
+  }
+
+  const sweep = every(clock, POOL_REST_MS / 4, () => {
+    const resting = [...pools].filter(([, { lastCallAt }]) => clock.now() - lastCallAt > POOL_REST_MS);
+    const free = new Set(keeper.withoutSession(resting.map(([, { client }]) => client.id)));
+    for (const [key, { client }] of resting) {
+      if (!free.has(client.id)) continue;
+      pools.delete(key);
+      remove(client, "closed", false);
+    }
+  });
+
+  return {
+    get: (id) => clients.get(id),
+    all: () => clients.values(),
+    addPeer(peer, about) {
+      const client: Client = {
+        id: peer.id,
+        carrier: "webrtc",
+        get remoteAddress() {
+          return peer.remoteAddress() ?? about.remoteAddress;
+        },
+        get localAddress() {
+          return peer.localAddress() ?? "";
+        },
+        entity: about.entity,
+        home: about.home,
+        software: undefined,
+        cut: () => void peer.close({ lingerMs: ABORT_LINGER_MS }),
+      };
+      add(client, true);
+      const life = watch(
+        client,
+        () => peer.challenge(),
+        () => !peer.isRenegotiating && isDirectlyAttached(hostOf(client.remoteAddress)),
+      );
+      peer.on("evidence", (evidence) => {
+        if (evidence.kind === "transport") life.answered(evidence.atMs);
+        else keeper.applicationEvidence(client.id, Math.min(evidence.atMs, deps.arrivedAt()));
+      });
+      peer.on("closed", ({ cause }) => {
+        life.stop();
+        const definite = cause === "abort" || cause === "shutdown" || cause === "close_notify";
+        remove(client, definite ? "closed" : "silent", definite);
+      });
+      return client;
+    },
+    ofConnection(connection, caller, entity) {
+      if (connection.kind === "grpc-web" || connection.httpVersion === "1.1") return ofPool(connection, caller, entity);
+      const id = `${connection.id}/${entity ?? ""}`;
+      const present = clients.get(id);
+      if (present) {
+        if (!connection.challengeable) keeper.unchallengeable(id);
+        return present;
+      }
+      const client: Client = {
+        id,
+        carrier: "grpc",
+        remoteAddress: `${connection.remoteAddress}:${connection.remotePort}`,
+        localAddress: `${connection.localAddress}:${connection.localPort}`,
+        entity,
+        home: undefined,
+        software: undefined,
+        cut: () => connection.destroy(),
+      };
+      add(client, connection.challengeable);
+      const life = watch(
+        client,
+        () => void connection.challenge(),
+        () => false,
+      );
+      connection.on("evidence", ({ at }) => life.answered(at));
+      connection.on("closed", ({ cause, definite }) => {
+        life.stop();
+        const why = cause === "local" || cause === "error" ? "silent" : cause === "reset" ? "process_dead" : "closed";
+        remove(client, why, definite && cause !== "local");
+      });
+      return client;
+    },
+    count(carrier) {
+      let count = 0;
+      for (const client of clients.values()) if (client.carrier === carrier) count += 1;
+      return count;
+    },
+    close() {
+      sweep.cancel();
+      for (const client of [...clients.values()]) client.cut();
+    },
+  };
+
+  /** Browsers and HTTP/1.1 clients share connections, so that they are told apart by who and where they are (R1). */
+  function ofPool(connection: ClientConnection, caller: Caller, entity: string | undefined): Client {
+    const key = JSON.stringify(entity ?? [caller.remoteAddress, caller.origin, caller.userAgent]);
+    const present = pools.get(key);
+    if (present) {
+      present.lastCallAt = clock.now();
+      return present.client;
+    }
+    const client: Client = {
+      id: uuid(deps.random),
+      carrier: "grpc-web",
+      remoteAddress: `${caller.remoteAddress}:0`,
+      localAddress: `${connection.localAddress}:${connection.localPort}`,
+      entity,
+      home: undefined,
+      software: undefined,
+      // Its connections are shared and come and go: what is queued in them is fenced by the session's id.
+      cut() {},
+    };
+    pools.set(key, { client, lastCallAt: clock.now() });
+    add(client, false);
+    return client;
+  }
+}
