@@ -1,0 +1,1 @@
+export { createPartAgent } from "./compose.js";
