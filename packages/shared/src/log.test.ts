@@ -36,3 +36,32 @@ test("a reader of stderr that reads nothing does not hold up the event loop", as
     child.kill("SIGKILL");
   }
 });
+
+test("the last lines before the exit are written", async () => {
+  const script = `
+    import { createLogger } from ${JSON.stringify(new URL("./log.js", import.meta.url).href)};
+    createLogger().info("last");
+    process.exit(0);
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "ignore", "pipe"] });
+  const [chunk] = (await once(child.stderr, "data")) as [Buffer];
+  assert.equal((JSON.parse(chunk.toString()) as { msg: string }).msg, "last");
+});
+
+test("a reader that has died does not keep the process from ending", async () => {
+  const script = `
+    import { createLogger } from ${JSON.stringify(new URL("./log.js", import.meta.url).href)};
+    const logger = createLogger();
+    console.log("ready");
+    process.stdin.once("end", () => {
+      for (let line = 0; line < 100; line++) logger.info("to nobody");
+      process.exit(7);
+    }).resume();
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["pipe", "pipe", "pipe"] });
+  await once(child.stdout, "data");
+  child.stderr.destroy();
+  child.stdin.end();
+  const [code] = (await once(child, "exit")) as [number | null];
+  assert.equal(code, 7);
+});

@@ -1,6 +1,8 @@
 import { isatty } from "node:tty";
-import { type DestinationStream, destination, type Logger, pino } from "pino";
-import pretty from "pino-pretty";
+import { type Logger, pino } from "pino";
+import { prettyFactory } from "pino-pretty";
+import { createSystemClock } from "./clock.js";
+import { createNonBlockingStream, type LineStream } from "./non-blocking-stream.js";
 
 export type { Logger } from "pino";
 
@@ -10,37 +12,33 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export interface LoggerOptions {
   /** Default "info". */
   readonly level?: LogLevel;
-  /** Default: stderr. */
-  readonly destination?: DestinationStream;
+  /** Gets JSON lines. Default: stderr. */
+  readonly destination?: LineStream;
   /** Put into every line, such as { part: "arm" }. */
   readonly bindings?: Readonly<Record<string, string>>;
 }
 
 const STDERR = 2;
-/** Lines that wait for a reader who has stopped; beyond it lines are dropped, since a log must never hold up a stop. */
-const MAX_WAITING_CHARS = 1024 * 1024;
 
-/**
- * A logger that writes JSON lines, or readable text when stderr is a terminal. It never blocks: a terminal that was
- * stopped with Ctrl-S, or a full pipe, would otherwise hold up the event loop and with it the stops.
- */
+/** A logger that writes JSON lines, or readable text when stderr is a terminal. It never blocks. */
 export function createLogger(options: LoggerOptions = {}): Logger {
   const { level = "info", bindings = {} } = options;
   const settings = { level, base: bindings, formatters: { level: (label: string) => ({ level: label }) } };
   return pino({ ...settings, timestamp: pino.stdTimeFunctions.isoTime }, options.destination ?? stderrStream());
 }
 
-function stderrStream(): DestinationStream {
-  const output = destination({ dest: STDERR, sync: false, maxLength: MAX_WAITING_CHARS });
-  return isatty(STDERR) ? createPrettyStream(output) : output;
+function stderrStream(): LineStream {
+  const stream = createNonBlockingStream(STDERR, createSystemClock());
+  if (!isatty(STDERR)) return stream;
+  const format = createLineFormat();
+  return { write: (line) => stream.write(format(line)) };
 }
 
-/** Turns JSON lines into readable ones on their way to `output`; other lines pass as they are. */
-export function createPrettyStream(output: DestinationStream & { on?: unknown }, colorize = true): DestinationStream {
-  return pretty({
-    destination: output as never,
-    colorize,
-    ignore: "hostname,pid",
-    translateTime: "SYS:HH:MM:ss.l",
-  });
+/** Makes a JSON line readable, with its end; a line that is no JSON stays as it is. */
+export function createLineFormat(): (line: string) => string {
+  const format = prettyFactory({ colorize: true, ignore: "hostname,pid", translateTime: "SYS:HH:MM:ss.l" });
+  return (line) => {
+    const text: unknown = format(line);
+    return typeof text === "string" ? text : "";
+  };
 }

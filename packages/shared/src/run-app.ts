@@ -7,6 +7,7 @@ import type { Loaded } from "./config/part-config.js";
 import { formatProblem } from "./config/problem.js";
 import { VigilError } from "./errors.js";
 import { createLogger, LOG_LEVELS, type Logger, type LogLevel } from "./log.js";
+import { createServiceManager } from "./service-manager.js";
 import { parentPidOf, watchParent } from "./watch-parent.js";
 
 /** A running app. */
@@ -25,8 +26,10 @@ export interface AppSpec<Config> {
 
 /** What an app may ask of its process. */
 export interface AppControl {
-  /** Tells the service manager, where there is one. */
+  /** Stops the app, then ends the process with this code. */
   exit(code: number): void;
+  /** The process still turns: to be called at each turn that proves it (the guard's tick, rules.md, R7). */
+  alive(): void;
 }
 
 /** Exit codes of every command (outer contract). */
@@ -86,7 +89,10 @@ export async function runApp<Config>(spec: AppSpec<Config>): Promise<void> {
     process.on("SIGINT", () => stop(ExitCode.asked));
     const parent = parentPidOf(process.env);
     if (parent !== undefined) watchParent(createSystemClock(), parent, () => stop(ExitCode.asked));
-    running = await spec.start(config, log, { exit });
+    const manager = await createServiceManager(createSystemClock(), process.env);
+    process.on("exit", () => manager.stopping());
+    running = await spec.start(config, log, { exit, alive: manager.alive });
+    manager.ready();
   } catch (error) {
     process.stderr.write(`${spec.name}: ${(error as Error).message}\n`);
     if (error instanceof ConfigProblem || isUsageError(error)) return exit(ExitCode.badConfig);
