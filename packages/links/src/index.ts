@@ -1,4 +1,5 @@
 export * from "./control.js";
+export * from "./frame-sender.js";
 export * from "./handshake.js";
 export * from "./lease-frames.js";
 export * from "./link-calls.js";

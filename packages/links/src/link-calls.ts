@@ -1,4 +1,10 @@
-import { type CallHandler, createChannelClient, createChannelServer, type Status } from "@vigil/protocol";
+import {
+  type CallHandler,
+  createChannelClient,
+  createChannelServer,
+  type FramePriority,
+  type Status,
+} from "@vigil/protocol";
 import { VigilError } from "@vigil/shared";
 import { decodeLinkFrame, encodeLinkFrame } from "./link-frame.js";
 
@@ -15,8 +21,8 @@ export interface LinkCalls {
 }
 
 export interface LinkCallsDeps {
-  /** Hands one frame to the carrier. */
-  send(bytes: Uint8Array): void;
+  /** Hands one frame to the carrier; must not throw. "control" may overtake "bulk". */
+  send(bytes: Uint8Array, priority: FramePriority): void;
   /** Serves the peer's calls. */
   readonly serve: CallHandler;
   /** The peer's newest tick, to stamp on what goes to it; 0: none (a part does not judge a gateway's age). */
@@ -27,12 +33,12 @@ export interface LinkCallsDeps {
 export function createLinkCalls(deps: LinkCallsDeps): LinkCalls {
   let currentTick = 0;
   const client = createChannelClient({
-    send: (frame) => deps.send(encodeLinkFrame(deps.peerTick(), "request", frame)),
+    send: (frame, priority) => deps.send(encodeLinkFrame(deps.peerTick(), "request", frame), priority),
     onBadFrame: deps.onBadFrame,
   });
   const server = createChannelServer({
     handler: deps.serve,
-    send: (frame) => deps.send(encodeLinkFrame(deps.peerTick(), "response", frame)),
+    send: (frame, priority) => deps.send(encodeLinkFrame(deps.peerTick(), "response", frame), priority),
     onBadFrame: deps.onBadFrame,
   });
   return {

@@ -6,7 +6,7 @@ import {
   NONCE_BYTES,
   type ProvenPart,
 } from "@vigil/links";
-import { type CallHandler, IGNORE_REQUESTS, OK, type Status } from "@vigil/protocol";
+import { type CallHandler, type FramePriority, IGNORE_REQUESTS, OK, type Status } from "@vigil/protocol";
 import type {
   CommandResult,
   FenceReport,
@@ -20,7 +20,8 @@ import { type Clock, Code, createEmitter, type Emitter, every, type Random, Vigi
 /** What carries the calls of a link. */
 export interface DataPath {
   readonly kind: "webrtc" | "websocket";
-  send(bytes: Uint8Array): void;
+  /** Must not throw. */
+  send(bytes: Uint8Array, priority: FramePriority): void;
   /** Sends a challenge outside the ordered data; undefined: the control path does it (rules.md, R1). */
   readonly challenge: (() => void) | undefined;
   close(): void;
@@ -217,7 +218,7 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
       path = newPath;
       lastSignAt = clock.now();
       calls = createLinkCalls({
-        send: (bytes) => newPath.send(bytes),
+        send: (bytes, priority) => newPath.send(bytes, priority),
         serve: deps.serve,
         peerTick: () => tick,
         onBadFrame: deps.onBadFrame,

@@ -1,6 +1,7 @@
 import type { LeaseReader } from "@vigil/leases";
 import {
   type ControlMessage,
+  createFrameSender,
   createGatewayHandshake,
   decodeControl,
   encodeControl,
@@ -125,7 +126,10 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
       peer.data.onMessage((bytes) => link.receiveData(bytes as Buffer));
       link.attach({
         kind: "webrtc",
-        send: (bytes) => peer.data.send(bytes),
+        send: createFrameSender(peer.data, (error) => {
+          log.warn({ part: link.part.name, error: error.message }, "cutting the link of a part that does not read");
+          void peer.close();
+        }),
         challenge: () => peer.challenge(),
         close: () => void peer.close(),
       });

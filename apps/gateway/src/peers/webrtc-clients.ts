@@ -1,5 +1,6 @@
+import { createFrameSender } from "@vigil/links";
 import { type CallHandler, createChannelServer } from "@vigil/protocol";
-import { type Logger, VigilError } from "@vigil/shared";
+import type { Logger } from "@vigil/shared";
 import type { Peer } from "@vigil/transport";
 import type { Client } from "../admission/client.js";
 import type { Clients } from "./clients.js";
@@ -20,19 +21,11 @@ export function serveWebrtcClient(
     const client = deps.clients.addPeer(peer, about);
     const server = createChannelServer({
       handler: deps.handlerFor(client),
-      send(frame) {
-        try {
-          // A response of one packet is what a client waits for; the packets of a picture can wait their turn.
-          peer.data.send(frame, frame.length < BULK_FRAME_BYTES ? "control" : "bulk");
-        } catch (error) {
-          // It does not read: what is queued for it would be stale anyway (traps of werift, viam-wire.md).
-          deps.log.warn(
-            { client: client.id, error: VigilError.from(error).message },
-            "cutting a client that does not read",
-          );
-          client.cut();
-        }
-      },
+      send: createFrameSender(peer.data, (error) => {
+        // It does not read: what is queued for it would be stale anyway (traps of werift, viam-wire.md).
+        deps.log.warn({ client: client.id, error: error.message }, "cutting a client that does not read");
+        client.cut();
+      }),
       onBadFrame(reason) {
         deps.log.warn({ client: client.id, reason }, "bad frame from a client");
         deps.badFrame(client);
@@ -44,6 +37,3 @@ export function serveWebrtcClient(
     peer.on("closed", () => server.closeAll(CLOSING));
   });
 }
-
-/** Frames from this size on belong to large messages. */
-const BULK_FRAME_BYTES = 8 * 1024;

@@ -5,6 +5,7 @@ import { Code } from "@vigil/shared";
 import {
   type CallHandler,
   type CallStart,
+  IGNORE_REQUESTS,
   NO_METADATA,
   OK,
   type RequestSink,
@@ -16,6 +17,7 @@ import { createMetadata } from "../metadata.js";
 import { createStatus } from "../status.js";
 import { recordResponse } from "../testing/recorded-response.js";
 import { createChannelClient } from "./client.js";
+import { decodeResponse } from "./decode.js";
 import { type BadFrame, type ChannelLimits, MAX_FRAME_BYTES, MAX_PACKET_DATA_BYTES } from "./limits.js";
 import { createChannelServer } from "./server.js";
 
@@ -433,4 +435,33 @@ test("trailers without a status mean OK, as Go's servers send them", () => {
     toBinary(ResponseSchema, create(ResponseSchema, { stream: { id: 0n }, type: { case: "trailers", value: {} } })),
   );
   assert.deepEqual(response.ends, [{ status: OK, metadata: NO_METADATA }]);
+});
+
+test("no frame of a stream may overtake the packets of its large message", () => {
+  const sent: { streamId: number; priority: string }[] = [];
+  const client = createChannelClient({ send: (frame) => server.receive(frame) });
+  const server = createChannelServer({
+    handler: (_start, response) => ({
+      ...IGNORE_REQUESTS,
+      message(bytes) {
+        response.headers(NO_METADATA);
+        response.message(new Uint8Array(bytes.length));
+        response.message(new Uint8Array(10));
+        response.trailers(OK);
+      },
+    }),
+    send(frame, priority) {
+      sent.push({ streamId: decodeResponse(frame).streamId, priority });
+    },
+  });
+  const ignore = { headers() {}, message() {}, trailers() {} };
+  client.call({ method: "/a/B", metadata: NO_METADATA, timeoutMs: undefined }, ignore).message(new Uint8Array(40_000));
+  client.call({ method: "/a/B", metadata: NO_METADATA, timeoutMs: undefined }, ignore).message(new Uint8Array(40));
+  const prioritiesOf = (id: number) => sent.filter(({ streamId }) => streamId === id).map(({ priority }) => priority);
+  assert.deepEqual(
+    prioritiesOf(0),
+    ["control", "bulk", "bulk", "bulk", "bulk", "bulk"],
+    "headers, 3 packets, 1, trailers",
+  );
+  assert.deepEqual(prioritiesOf(1), ["control", "control", "control", "control"]);
 });

@@ -11,7 +11,7 @@ import { createStatus } from "../status.js";
 import { type Assembly, createAssembly, createAssemblyBudget } from "./assembly.js";
 import { decodeResponse } from "./decode.js";
 import { encodeRequestEnd, encodeRequestHeaders, encodeRequestPacket, encodeReset } from "./encode.js";
-import type { ResponseFrame, ResponseMessageFrame } from "./frame.js";
+import type { FramePriority, ResponseFrame, ResponseMessageFrame } from "./frame.js";
 import {
   type BadFrame,
   type ChannelLimits,
@@ -35,7 +35,7 @@ export interface ChannelClient {
 
 export interface ChannelClientDeps {
   /** Puts a frame on the channel; must not throw. Every frame is an array of its own: it may be kept. */
-  send(frame: Uint8Array): void;
+  send(frame: Uint8Array, priority: FramePriority): void;
   onBadFrame?(reason: BadFrame): void;
 }
 
@@ -44,6 +44,8 @@ interface Stream {
   readonly assembly: Assembly;
   readonly response: ResponseSink;
   headersCame: boolean;
+  /** "bulk" from its first message of several packets on: nothing of a stream may overtake them. */
+  priority: FramePriority;
   done: boolean;
 }
 
@@ -70,7 +72,7 @@ export function createChannelClient(deps: ChannelClientDeps, limits: ChannelLimi
   /** Ends a call from this side: the server is told to stop, the caller hears why. */
   const abort = (stream: Stream, status: Status) => {
     forget(stream);
-    send(encodeReset(stream.id));
+    send(encodeReset(stream.id), "control");
     stream.response.trailers(status);
   };
 
@@ -78,20 +80,21 @@ export function createChannelClient(deps: ChannelClientDeps, limits: ChannelLimi
     message(bytes) {
       if (stream.done) return;
       if (bytes.length > maxMessageBytes) return abort(stream, tooLarge("request", maxMessageBytes));
+      if (bytes.length > MAX_PACKET_DATA_BYTES) stream.priority = "bulk";
       let at = 0;
       do {
         const end = Math.min(at + MAX_PACKET_DATA_BYTES, bytes.length);
-        send(encodeRequestPacket(stream.id, bytes.subarray(at, end), end === bytes.length));
+        send(encodeRequestPacket(stream.id, bytes.subarray(at, end), end === bytes.length), stream.priority);
         at = end;
       } while (at < bytes.length);
     },
     end() {
-      if (!stream.done) send(encodeRequestEnd(stream.id));
+      if (!stream.done) send(encodeRequestEnd(stream.id), stream.priority);
     },
     cancel() {
       if (stream.done) return;
       forget(stream);
-      send(encodeReset(stream.id));
+      send(encodeReset(stream.id), "control");
     },
   });
 
@@ -103,9 +106,9 @@ export function createChannelClient(deps: ChannelClientDeps, limits: ChannelLimi
       return IGNORE_REQUESTS;
     }
     const assembly = createAssembly(budget, maxMessageBytes);
-    const stream: Stream = { id: nextId++, assembly, response, headersCame: false, done: false };
+    const stream: Stream = { id: nextId++, assembly, response, headersCame: false, priority: "control", done: false };
     streams.set(stream.id, stream);
-    send(headers);
+    send(headers, "control");
     return requestSink(stream);
   };
 

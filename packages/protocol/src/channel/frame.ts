@@ -52,3 +52,9 @@ export interface EmptyFrame {
   readonly kind: "empty";
   readonly streamId: number;
 }
+
+/**
+ * What a frame may wait for. "bulk" are the packets of a message that does not fit into one, and whatever follows them
+ * on the same stream: a sender that lets "control" overtake "bulk" keeps the order within every stream.
+ */
+export type FramePriority = "control" | "bulk";

@@ -14,7 +14,7 @@ import { asciiText, createStatus, statusOf } from "../status.js";
 import { type Assembly, createAssembly, createAssemblyBudget } from "./assembly.js";
 import { decodeRequest } from "./decode.js";
 import { encodeResponseHeaders, encodeResponsePacket, encodeResponseTrailers } from "./encode.js";
-import type { RequestFrame, RequestHeadersFrame, RequestMessageFrame } from "./frame.js";
+import type { FramePriority, RequestFrame, RequestHeadersFrame, RequestMessageFrame } from "./frame.js";
 import {
   type BadFrame,
   type ChannelLimits,
@@ -40,7 +40,7 @@ export interface ChannelServer {
 export interface ChannelServerDeps {
   readonly handler: CallHandler;
   /** Puts a frame on the channel; must not throw. Every frame is an array of its own: it may be kept. */
-  send(frame: Uint8Array): void;
+  send(frame: Uint8Array, priority: FramePriority): void;
   /** A frame was refused; what that means for the peer is the caller's to decide. */
   onBadFrame?(reason: BadFrame): void;
 }
@@ -53,6 +53,8 @@ interface Stream {
   /** Headers that wait for the first message or for OK: TypeScript swallows an error that follows headers. */
   headers: Metadata;
   headersSent: boolean;
+  /** "bulk" from its first message of several packets on: nothing of a stream may overtake them. */
+  priority: FramePriority;
   ended: boolean;
   done: boolean;
   /** Set when the call was ended from outside; a handler that has not returned yet is told when it has. */
@@ -86,12 +88,12 @@ export function createChannelServer(deps: ChannelServerDeps, limits: ChannelLimi
     let trailers = metadata;
     if (!stream.headersSent && status.code === Code.ok) sendHeaders(stream);
     else if (!stream.headersSent) trailers = joinMetadata(stream.headers, metadata);
-    send(trailersFrame(stream.id, status, trailers));
+    send(trailersFrame(stream.id, status, trailers), stream.priority);
   };
 
   const sendHeaders = (stream: Stream) => {
     stream.headersSent = true;
-    send(headersFrame(stream.id, stream.headers));
+    send(headersFrame(stream.id, stream.headers), stream.priority);
   };
 
   /** Ends a call from this side: the client hears why, the handler is cancelled. */
@@ -118,10 +120,11 @@ export function createChannelServer(deps: ChannelServerDeps, limits: ChannelLimi
       if (stream.done) return;
       if (bytes.length > maxMessageBytes) return abort(stream, tooLarge("response", maxMessageBytes));
       if (!stream.headersSent) sendHeaders(stream);
+      if (bytes.length > MAX_PACKET_DATA_BYTES) stream.priority = "bulk";
       let at = 0;
       do {
         const end = Math.min(at + MAX_PACKET_DATA_BYTES, bytes.length);
-        send(encodeResponsePacket(stream.id, bytes.subarray(at, end), end === bytes.length));
+        send(encodeResponsePacket(stream.id, bytes.subarray(at, end), end === bytes.length), stream.priority);
         at = end;
       } while (at < bytes.length);
     },
@@ -132,7 +135,7 @@ export function createChannelServer(deps: ChannelServerDeps, limits: ChannelLimi
     highestId = Math.max(highestId, frame.streamId);
     if (streams.has(frame.streamId)) return bad("headers_twice");
     if (streams.size >= maxStreams) {
-      send(trailersFrame(frame.streamId, TOO_MANY_STREAMS(maxStreams), NO_METADATA));
+      send(trailersFrame(frame.streamId, TOO_MANY_STREAMS(maxStreams), NO_METADATA), "control");
       return;
     }
     const stream: Stream = {
@@ -141,6 +144,7 @@ export function createChannelServer(deps: ChannelServerDeps, limits: ChannelLimi
       request: undefined,
       headers: NO_METADATA,
       headersSent: false,
+      priority: "control",
       ended: false,
       done: false,
       cancelledWith: undefined,
