@@ -1,8 +1,12 @@
 import { createMemoryStore, createRedisStore, type LeaseStore } from "@vigil/leases";
 import { type CallHandler, createReflection, createStatus } from "@vigil/protocol";
+import { AuthService } from "@vigil/protocol/gen/proto/rpc/v1/auth_pb.js";
+import { SignalingService } from "@vigil/protocol/gen/proto/rpc/webrtc/v1/signaling_pb.js";
+import { StreamService } from "@vigil/protocol/gen/proto/stream/v1/stream_pb.js";
 import { RobotService } from "@vigil/protocol/gen/viam/robot/v1/robot_pb.js";
 import type { Inventory, States } from "@vigil/protocol/gen/vigil/link/v1/link_pb.js";
 import {
+  type AppControl,
   type Clock,
   Code,
   createSystemClock,
@@ -14,13 +18,19 @@ import {
   systemRandom,
   VigilError,
 } from "@vigil/shared";
-import { createExposition, createGatewayMetrics, createLoopLagHistogram, watchLoopLag } from "@vigil/telemetry";
+import {
+  beginAtZero,
+  createExposition,
+  createGatewayMetrics,
+  createLoopLagHistogram,
+  watchLoopLag,
+} from "@vigil/telemetry";
 import { createAnswerer, knock, type PeerOptions } from "@vigil/transport";
 import { createAdmission } from "./admission/admission.js";
 import type { Client } from "./admission/client.js";
 import { createIdentity } from "./admission/identity.js";
 import { createOperations } from "./admission/operations.js";
-import { refusePartCalls } from "./links/part-calls.js";
+import { createPartCalls } from "./links/part-calls.js";
 import { createPartLinks } from "./links/part-links.js";
 import { registerHttpApi } from "./ops/http-api.js";
 import { registerHttpRoutes } from "./ops/http-routes.js";
@@ -31,7 +41,7 @@ import { createRobotViews } from "./ops/robot-views.js";
 import { stopAllParts } from "./ops/stop-all.js";
 import { createAcceptedHosts } from "./peers/accepted-hosts.js";
 import { createClients } from "./peers/clients.js";
-import { createAuthService, createSignaling } from "./peers/signaling-service.js";
+import { CLOSING, createAuthService, createSignaling } from "./peers/signaling-service.js";
 import { serveWebrtcClient } from "./peers/webrtc-clients.js";
 import { createPort } from "./port/index.js";
 import { createDescriptors } from "./robot-service/descriptors.js";
@@ -49,18 +59,21 @@ const API_VERSION = "v0.1.601";
 export async function createGateway(
   config: GatewayConfig,
   log: Logger,
-  control: { exit(code: number): void },
+  control: AppControl,
 ): Promise<RunningApp & { readonly port: number; readonly address: string }> {
   const clock = createSystemClock();
   const random = systemRandom;
   const windowMs = config.heartbeatWindowMs;
   const metrics = createGatewayMetrics();
   const loopLag = createLoopLagHistogram(metrics.registry);
-  const lagWatch = watchLoopLag(clock, (lagMs) => loopLag.observe(lagMs / 1000));
+  const lagWatch = watchLoopLag(clock, (lagMs) => {
+    loopLag.observe(lagMs / 1000);
+    control.alive();
+  });
   const arrivals = createArrivalClock(clock);
   const identity = await createIdentity({ clock, random }, { auth: config.auth, robot: config.fqdn ?? config.robot });
   const store = await openStore({ clock, random, log }, config);
-  const operations = createOperations();
+  const operations = createOperations(random);
   const directory = createResourceDirectory();
   const descriptors = createDescriptors();
   const states = new Map<string, States>();
@@ -69,8 +82,10 @@ export async function createGateway(
   let live: LiveEvents | undefined;
   const changed = () => live?.changed();
 
-  for (const { name } of config.parts) metrics.partUp.set({ part: name }, 0);
-  for (const kind of ["explicit", "implicit"]) metrics.sessionsActive.set({ kind }, 0);
+  beginAtZero(
+    metrics,
+    config.parts.map(({ name }) => name),
+  );
 
   const recorder = createRecorder(
     {
@@ -156,6 +171,18 @@ export async function createGateway(
     { windowMs },
   );
 
+  const partCalls = createPartCalls({
+    clock,
+    random,
+    log,
+    operations,
+    directory,
+    leased: (session) => keeper.leased(session),
+    callPart: (part) => {
+      const link = links.get(part);
+      return link?.isUp ? link : undefined;
+    },
+  });
   const answerer = createAnswerer({ clock, random, log }, peerOptions(config));
   const links = createPartLinks(
     {
@@ -168,7 +195,7 @@ export async function createGateway(
         const { answer, peer } = await answerer.answer({ type: "offer", sdp });
         return { sdp: answer.sdp, peer };
       },
-      serve: () => refusePartCalls,
+      serve: (part) => partCalls(part),
     },
     { windowMs, software: VERSION },
   );
@@ -309,9 +336,9 @@ export async function createGateway(
     if (present) return present;
     const services = new Map<string, CallHandler>([
       [RobotService.typeName, robotService(client)],
-      ["proto.rpc.v1.AuthService", auth],
-      ["proto.rpc.webrtc.v1.SignalingService", signaling(client)],
-      ["proto.stream.v1.StreamService", streams(client)],
+      [AuthService.typeName, auth],
+      [SignalingService.typeName, signaling(client)],
+      [StreamService.typeName, streams(client)],
       ...Object.entries(reflection),
     ]);
     localServices.set(client.id, services);
@@ -327,6 +354,7 @@ export async function createGateway(
     directory,
     link: (part) => links.get(part),
     local,
+    isLocalMethod: (path) => LOCAL_METHODS.has(path),
     arrivedAt: arrivals.arrivedAt,
     finished({ service, method, code, durationMs, part }) {
       const labels = { service, method, code: String(code) };
@@ -402,6 +430,8 @@ export async function createGateway(
     address,
     port: boundPort,
     async stop() {
+      // TypeScript never settles a call whose peer just goes: it hears of the end first.
+      operations.cancelWhere(() => true, CLOSING);
       for (const { id } of [...keeper.all()]) keeper.end(id, "drained", "shutdown");
       keeper.close();
       await port.close();
@@ -416,6 +446,12 @@ export async function createGateway(
     },
   };
 }
+
+const LOCAL_METHODS: ReadonlySet<string> = new Set(
+  [RobotService, AuthService, SignalingService, StreamService].flatMap((service) =>
+    service.methods.map((method) => `/${service.typeName}/${method.name}`),
+  ),
+);
 
 const DISCONNECT_CAUSES: ReadonlySet<string> = new Set(["silent", "closed", "process_dead", "refused", "shutdown"]);
 

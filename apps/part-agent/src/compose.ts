@@ -7,8 +7,11 @@ import {
   type RemoteReader,
 } from "@vigil/leases";
 import { type ControlMessage, readLeaseReply } from "@vigil/links";
+import { answerWith, type CallHandler, createStatus } from "@vigil/protocol";
 import type { GuardEvent } from "@vigil/safety";
 import {
+  type AppControl,
+  Code,
   createSystemClock,
   type Logger,
   type PartConfig,
@@ -40,8 +43,10 @@ const SHUTDOWN_STOP_MS = 2000;
 /** Leases that are older than this when they come are no use to a command that is at most 300 ms old. */
 const LEASE_TIMEOUT_MS = 250;
 
+const NOT_STARTED = answerWith(createStatus(Code.unavailable, "this part is still starting"));
+
 /** The part-agent's parts, put together by hand, once. */
-export async function createPartAgent(config: PartConfig, log: Logger): Promise<RunningApp> {
+export async function createPartAgent(config: PartConfig, log: Logger, control: AppControl): Promise<RunningApp> {
   const clock = createSystemClock();
   const random = systemRandom;
   const { name, secret, gateway, tlsVerify } = config.part;
@@ -50,15 +55,16 @@ export async function createPartAgent(config: PartConfig, log: Logger): Promise<
   const loopLag = createLoopLagHistogram(metrics.registry);
   const lagWatch = watchLoopLag(clock, (lagMs) => loopLag.observe(lagMs / 1000));
 
+  let link: GatewayLink | undefined;
   const components = await loadComponents();
   const buildable = config.resources.filter(({ problem }) => problem === undefined);
-  const set = createResourceSet({ components, clock }, buildable);
+  const robot: CallHandler = (start, response) => (link?.call ?? NOT_STARTED)(start, response);
+  const set = createResourceSet({ components, clock, robot }, buildable);
   for (const failure of set.failures) {
     log.error({ resource: failure.name, error: failure.error.message }, "a resource could not be built");
   }
   const resources = createPartResources(set, config.resources);
   let started = false;
-  let link: GatewayLink | undefined;
 
   const remote: RemoteReader | undefined =
     config.leases.store === "gateway"
@@ -107,7 +113,10 @@ export async function createPartAgent(config: PartConfig, log: Logger): Promise<
       resources,
       askLeases: () => poller.askNow(),
       report,
-      ticked: (tick) => link?.send({ case: "tick", value: { number: BigInt(tick), started } }),
+      ticked(tick) {
+        control.alive();
+        link?.send({ case: "tick", value: { number: BigInt(tick), started } });
+      },
     },
     { bootId, windowMs: config.networkWindowMs ?? DEFAULT_WINDOW_MS },
   );
@@ -176,6 +185,7 @@ export async function createPartAgent(config: PartConfig, log: Logger): Promise<
         components,
         resources,
         guard: runner,
+        robot,
         currentTick: () => link?.currentTick ?? 0,
       }),
       welcomed({ windowMs }) {
@@ -187,6 +197,11 @@ export async function createPartAgent(config: PartConfig, log: Logger): Promise<
         }
         const unbuilt = config.resources.filter(({ problem }) => problem !== undefined);
         link?.send(describeInventory(components, resources, set.failures, unbuilt));
+        // What was fenced while there was no link could not be reported; the generation covers all of it.
+        link?.send({
+          case: "fenceReport",
+          value: { session: "", generation: runner.guard.generation(), cause: "link" },
+        });
       },
       received,
       alive: (sentAt) => runner.run((guard, now) => guard.linkAlive(sentAt, now)),

@@ -1,4 +1,5 @@
-import { type Clock, VigilError } from "@vigil/shared";
+import { answerWith, type CallHandler, createStatus } from "@vigil/protocol";
+import { type Clock, Code, VigilError } from "@vigil/shared";
 import { apiName, type Component } from "./component.js";
 import type { Api, Attributes, Model, Resource } from "./resource.js";
 
@@ -47,7 +48,11 @@ export interface ResourceSetDeps {
   readonly clock: Clock;
   /** Stand-ins for resources of other parts, appended to what a model sees as "all": for the fake camera. */
   readonly neighbours?: () => Iterable<Resource>;
+  /** How models reach other parts, on nobody's behalf. Default: no other part can be reached. */
+  readonly robot?: CallHandler;
 }
+
+const NO_OTHER_PARTS = answerWith(createStatus(Code.unavailable, "no other part can be reached from here"));
 
 /** Builds what can be built; a resource that cannot becomes a failure, and so does what depends on it. */
 export function createResourceSet(deps: ResourceSetDeps, configs: readonly ResourceConfig[]): ResourceSet {
@@ -95,7 +100,10 @@ interface Plan {
   readonly needs: readonly string[];
 }
 
-function buildAll({ components, clock, neighbours }: ResourceSetDeps, configs: readonly ResourceConfig[]) {
+function buildAll(
+  { components, clock, neighbours, robot = NO_OTHER_PARTS }: ResourceSetDeps,
+  configs: readonly ResourceConfig[],
+) {
   const built: BuiltResource[] = [];
   const failures: ResourceFailure[] = [];
   const fail = ({ name, api }: ResourceConfig, error: unknown) =>
@@ -122,7 +130,7 @@ function buildAll({ components, clock, neighbours }: ResourceSetDeps, configs: r
     const dependency = <R extends Resource>(name: string): R => dependencyOf<R>(built, config, name);
     try {
       const { name, attributes } = config;
-      built.push({ config, component, resource: model.build({ name, attributes, dependency, all, clock }) });
+      built.push({ config, component, resource: model.build({ name, attributes, dependency, all, clock, robot }) });
     } catch (error) {
       fail(config, error);
     }

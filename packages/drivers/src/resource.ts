@@ -1,3 +1,4 @@
+import type { CallHandler } from "@vigil/protocol";
 import type { Clock } from "@vigil/shared";
 
 /** An API of the robot, as in "rdk:component:motor". */
@@ -29,6 +30,11 @@ export interface Act {
   write<T>(command: () => T): T;
   /** How long this call may act at least, in ms from now, if nothing ends it sooner: for devices with a command timeout. */
   validForMs(): number;
+  /**
+   * Calls resources of other parts on behalf of this call and its session (rules.md, R8): what they move belongs to the
+   * same session and stops with it. Valid only while this call runs.
+   */
+  readonly robot: CallHandler;
 }
 
 /** One component or service of a part, as its driver presents it. */
@@ -74,6 +80,8 @@ export interface BuildContext {
   /** Every resource of the part, now: for the fake camera, which draws the robot. */
   all(): Iterable<Resource>;
   readonly clock: Clock;
+  /** Calls resources of other parts on nobody's behalf: reads and Stop only. UNAVAILABLE while the gateway is away. */
+  readonly robot: CallHandler;
 }
 
 /** A model: how a resource is built from its attributes. */

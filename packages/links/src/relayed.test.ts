@@ -4,7 +4,7 @@ import { createMetadata } from "@vigil/protocol";
 import { readRelayed, stampRelayed } from "./relayed.js";
 
 test("what the gateway stamps the part reads, and a client's own vigil-* and viam-sid stay at the border", () => {
-  const relayed = { session: "s", incarnation: "i", fence: "f", operation: "o", connection: "c" };
+  const relayed = { session: "s", incarnation: "i", fence: "f", operation: "o", connection: "c", token: "t" };
   const fromClient = createMetadata({
     "vigil-session": "forged",
     "viam-sid": "secret",
@@ -25,6 +25,7 @@ test("a call without a session carries none, whatever its client wrote", () => {
     fence: "",
     operation: "o",
     connection: "c",
+    token: undefined,
   });
   assert.equal(readRelayed(stamped).session, undefined);
   assert.equal(readRelayed(stamped).fence, "");

@@ -12,7 +12,15 @@ export interface RelayedCall {
   readonly operation: string;
   /** The client's connection: its close stops what it moved last (R6). */
   readonly connection: string;
+  /**
+   * Lets the part's handler call other parts on behalf of this operation while it runs (R8). Undefined for a call
+   * without a session: it has no authority to hand on.
+   */
+  readonly token: string | undefined;
 }
+
+/** With this key a part shows the gateway on whose behalf it calls. */
+export const TOKEN_KEY = "vigil-token";
 
 const KEYS = {
   session: "vigil-session",
@@ -20,10 +28,11 @@ const KEYS = {
   fence: "vigil-fence",
   operation: "vigil-operation",
   connection: "vigil-connection",
+  token: TOKEN_KEY,
 } as const;
 
 /** The client's own session id: it ends at the border, parts know sessions by what the gateway says (R8). */
-const CLIENT_SESSION_KEY = "viam-sid";
+export const CLIENT_SESSION_KEY = "viam-sid";
 
 /** Prefix of the metadata keys that only Vigil itself may write. */
 export const RESERVED_PREFIX = "vigil-";
@@ -48,5 +57,6 @@ export function readRelayed(metadata: Metadata): RelayedCall {
     fence: value(KEYS.fence) ?? "",
     operation: value(KEYS.operation) ?? "",
     connection: value(KEYS.connection) ?? "",
+    token: value(KEYS.token),
   };
 }

@@ -109,6 +109,29 @@ export function createGatewayMetrics(): GatewayMetrics {
   };
 }
 
+/**
+ * Gives every series with a closed set of labels its zero, so that a first event shows as an increase: an alert on
+ * `increase()` does not see a series that begins at one.
+ */
+export function beginAtZero(metrics: GatewayMetrics, parts: readonly string[]): void {
+  for (const kind of ["explicit", "implicit"]) metrics.sessionsActive.set({ kind }, 0);
+  for (const reason of ["lapsed", "closed", "ended", "revoked", "drained"]) metrics.sessionsEnded.inc({ reason }, 0);
+  for (const cause of ["silent", "knock"]) metrics.sessionsSuspended.inc({ by: "gateway", cause }, 0);
+  for (const cause of ["link", "store", "clock"]) metrics.sessionsSuspended.inc({ by: "part", cause }, 0);
+  for (const cause of ["silent", "closed", "process_dead", "refused", "shutdown"]) {
+    for (const peer of ["client", "part"]) metrics.disconnects.inc({ peer, cause }, 0);
+  }
+  for (const side of ["client", "part"]) metrics.webrtcConnections.set({ side }, 0);
+  for (const part of parts) {
+    metrics.partUp.set({ part }, 0);
+    for (const outcome of ["stopped", "retried", "escalated", "failed"]) metrics.stops.inc({ part, outcome }, 0);
+    for (const phase of ["total", "detect", "command", "acknowledge"]) metrics.stopSeconds.zero({ part, phase });
+    for (const reason of ["session_ended", "stale", "fenced", "rearm", "unauthenticated", "limit"]) {
+      metrics.commandsRefused.inc({ part, reason }, 0);
+    }
+  }
+}
+
 export function createPartMetrics(): PartMetrics {
   const registry = createRegistry();
   const registers = [registry];

@@ -11,7 +11,7 @@ import {
   statusOf,
   withMetadata,
 } from "@vigil/protocol";
-import { type Clock, Code, type Random, type Timer, uuid, VigilError } from "@vigil/shared";
+import { type Clock, Code, type Random, SESSION_EXPIRED, type Timer, uuid, VigilError } from "@vigil/shared";
 import type { PartLink } from "../links/part-link.js";
 import { relayCall } from "../routing/relay.js";
 import type { ResourceDirectory } from "../routing/resource-directory.js";
@@ -39,6 +39,8 @@ export interface AdmissionDeps {
   link(part: string): PartLink | undefined;
   /** Services that the gateway answers itself, by full name. */
   local(client: Client): ReadonlyMap<string, CallHandler>;
+  /** True for "/package.Service/Method" of those: only known names may become labels of metrics. */
+  isLocalMethod(path: string): boolean;
   /** When a packet that is handled now arrived, a pause of this process taken into account. */
   arrivedAt(): number;
   finished(record: CallRecord): void;
@@ -67,7 +69,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
   const { clock, operations, keeper } = deps;
 
   /** Registers the call as an operation and sees its end, however it ends. */
-  function track(client: Client, start: CallStart, response: ResponseSink): Tracked {
+  function track(client: Client, start: CallStart, response: ResponseSink, isLocal: boolean): Tracked {
     const path = parseMethodPath(start.method);
     const service = path?.service ?? "";
     const known = deps.directory.api(service);
@@ -83,13 +85,11 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       over = true;
       deadline?.cancel();
       operations.finish(id);
-      keeper.callClosed(operation.session);
+      keeper.callClosed(tracked.counted);
+      const isListed = path && (deps.isLocalMethod(start.method) || known?.methods[path.method] !== undefined);
       deps.finished({
-        service: known ? service : LOCAL_OR_OTHER(service, deps.local(client)),
-        method:
-          path && (known?.methods[path.method] !== undefined || deps.local(client).has(service))
-            ? path.method
-            : "other",
+        service: isLocal || known ? service : "other",
+        method: isListed ? path.method : "other",
         code,
         durationMs: clock.now() - startedAt,
         part: operation.part,
@@ -102,6 +102,8 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       startedAt: clock.wall(),
       session: undefined,
       part: undefined,
+      parent: undefined,
+      hops: 0,
       cancel(status) {
         if (over) return;
         finish(status.code);
@@ -116,8 +118,10 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       );
     }
     const headers = (metadata: Metadata) => withMetadata(metadata, { opid: id });
-    return {
+    const tracked: Tracked = {
       operation,
+      start: { ...start, metadata: withMetadata(start.metadata, { opid: id }) },
+      counted: undefined,
       response: {
         headers(metadata) {
           if (over) return;
@@ -149,18 +153,20 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         };
       },
     };
+    return tracked;
   }
 
   function open(client: Client, start: CallStart, response: ResponseSink): RequestSink {
     client.software ??= start.metadata.get("viam_client")?.[0];
     const service = parseMethodPath(start.method)?.service ?? "";
-    const call = track(client, stripReserved(start), response);
     const local = deps.local(client).get(service);
-    if (local) return call.watch(local(start, call.response));
-    return call.watch(relay(client, start, call));
+    const call = track(client, stripReserved(start), response, local !== undefined);
+    if (local) return call.watch(local(call.start, call.response));
+    return call.watch(relay(client, call));
   }
 
-  function relay(client: Client, start: CallStart, { operation, response }: Tracked): RequestSink {
+  function relay(client: Client, tracked: Tracked): RequestSink {
+    const { operation, response, start } = tracked;
     const named = start.metadata.get("viam-sid");
     return relayCall(
       {
@@ -181,8 +187,10 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         routed(destination, methodClass, session) {
           operation.part = destination.part;
           operation.session = session?.id;
-          if (methodClass === "stop") return;
-          keeper.callOpened(client.id, session?.id ?? keeper.named(client.id, named?.[0]), deps.arrivedAt());
+          if (methodClass === "stop") return undefined;
+          tracked.counted = session?.id ?? keeper.named(client.id, named?.[0]);
+          keeper.callOpened(client.id, tracked.counted, deps.arrivedAt());
+          return session && operations.mint(operation.id, destination.part);
         },
       },
       start,
@@ -190,8 +198,9 @@ export function createAdmission(deps: AdmissionDeps): Admission {
         headers: (metadata) => response.headers(metadata),
         message: (bytes) => response.message(bytes),
         trailers(status, metadata) {
-          if (status.code === Code.invalidArgument && status.message === "SESSION_EXPIRED") {
-            deps.refused(operation.part, "session_ended");
+          // What a part refuses it reports itself.
+          if (operation.part === undefined && status.message === SESSION_EXPIRED) {
+            deps.refused(undefined, "session_ended");
           }
           response.trailers(status, metadata);
         },
@@ -222,13 +231,14 @@ export function createAdmission(deps: AdmissionDeps): Admission {
 
 interface Tracked {
   readonly operation: Operation;
+  /** The call as it goes on: with its operation's id. */
+  readonly start: CallStart;
+  /** The session that counts the call as open; set when it is routed. */
+  counted: string | undefined;
   readonly response: ResponseSink;
   /** Puts the end of the request side under the operation's eyes too. */
   watch(sink: RequestSink): RequestSink;
 }
-
-const LOCAL_OR_OTHER = (service: string, local: ReadonlyMap<string, CallHandler>) =>
-  local.has(service) ? service : "other";
 
 function stripReserved(start: CallStart): CallStart {
   let reserved = false;

@@ -1,4 +1,5 @@
-import { OK, type Status } from "@vigil/protocol";
+import { createStatus, OK, type Status } from "@vigil/protocol";
+import { Code, type Random, uuid } from "@vigil/shared";
 
 /** A call that runs now. */
 export interface Operation {
@@ -11,6 +12,10 @@ export interface Operation {
   session: string | undefined;
   /** Set once it is relayed. */
   part: string | undefined;
+  /** The operation on whose behalf a part made this call (rules.md, R8); undefined for a client's own. */
+  readonly parent: string | undefined;
+  /** How many parts have handed it on: 0 for a client's own call. */
+  readonly hops: number;
   /** Ends it towards the client with this status and cancels it at the part. */
   cancel(status: Status): void;
 }
@@ -18,8 +23,12 @@ export interface Operation {
 /** The calls in flight of the whole robot. */
 export interface Operations {
   add(operation: Operation): void;
-  /** Its trailers are out. */
+  /** Its trailers are out. What was done on its behalf ends with it. */
   finish(id: string): void;
+  /** A token that lets `part` call on behalf of the operation while it runs (R8). */
+  mint(id: string, part: string): string;
+  /** The operation behind a token that was minted for `part`; undefined for any other, and after its end. */
+  byToken(token: string, part: string): Operation | undefined;
   get(id: string): Operation | undefined;
   has(id: string): boolean;
   all(): Iterable<Operation>;
@@ -30,15 +39,37 @@ export interface Operations {
   whenFinished(id: string, signal: AbortSignal): Promise<Status>;
 }
 
-export function createOperations(): Operations {
+export function createOperations(random: Random): Operations {
   const operations = new Map<string, Operation>();
+  const tokens = new Map<string, { readonly id: string; readonly part: string }>();
+  const tokensOf = new Map<string, string[]>();
   const waiters = new Map<string, Set<() => void>>();
+
+  function cancelChildren(parent: string): void {
+    for (const operation of [...operations.values()]) {
+      if (operation.parent === parent)
+        operation.cancel(createStatus(Code.cancelled, "the call that it served is over"));
+    }
+  }
+
   return {
     add: (operation) => operations.set(operation.id, operation),
     finish(id) {
       operations.delete(id);
+      for (const token of tokensOf.get(id) ?? []) tokens.delete(token);
+      if (tokensOf.delete(id)) cancelChildren(id);
       for (const wake of waiters.get(id) ?? []) wake();
       waiters.delete(id);
+    },
+    mint(id, part) {
+      const token = uuid(random);
+      tokens.set(token, { id, part });
+      tokensOf.set(id, [...(tokensOf.get(id) ?? []), token]);
+      return token;
+    },
+    byToken(token, part) {
+      const minted = tokens.get(token);
+      return minted?.part === part ? operations.get(minted.id) : undefined;
     },
     get: (id) => operations.get(id),
     has: (id) => operations.has(id),

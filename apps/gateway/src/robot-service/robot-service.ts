@@ -9,7 +9,7 @@ import {
   type ResourceStatusSchema,
   RobotService,
 } from "@vigil/protocol/gen/viam/robot/v1/robot_pb.js";
-import { type Clock, Code, type Logger, VigilError } from "@vigil/shared";
+import { type Clock, Code, type Logger, shortId, VigilError } from "@vigil/shared";
 import type { Client } from "../admission/client.js";
 import type { Operations } from "../admission/operations.js";
 import type { ResourceDirectory } from "../routing/resource-directory.js";
@@ -85,7 +85,7 @@ export function createRobotService(
           const own = context.metadata.get("opid")?.[0];
           return {
             operations: [...operations.all()]
-              .filter(({ id, method }) => id !== own && method !== context.method)
+              .filter(({ id }) => id !== own)
               .map(({ id, method, startedAt: at, session }) => ({
                 id,
                 method,
@@ -108,8 +108,8 @@ export function createRobotService(
             const [first] = session.connections;
             const peer = first === undefined ? undefined : deps.client(first);
             return {
-              // The id is a secret: who lists sessions gets a short form only (rules.md, R8b).
-              id: session.id.slice(0, 8),
+              // The id is a secret (rules.md, R8b): its short form, filled up to the UUID that Go parses.
+              id: `${shortId(session.id)}-0000-0000-0000-000000000000`,
               peerConnectionInfo: {
                 type: peer?.carrier === "webrtc" ? PeerConnectionType.WEBRTC : PeerConnectionType.GRPC,
                 remoteAddress: peer?.remoteAddress,

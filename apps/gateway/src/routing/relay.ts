@@ -29,8 +29,8 @@ export interface RelayedBy {
   readonly home: string | undefined;
   /** The session of a call that needs a lease. Only a promise when its lease has to be written first. */
   session(methodClass: MethodClass): LeasedSession | undefined | Promise<LeasedSession | undefined>;
-  /** Told once, before the call goes out. */
-  routed(destination: Destination, methodClass: MethodClass, session: LeasedSession | undefined): void;
+  /** Told once, before the call goes out. Gives the token with which the part may call on behalf of it, if any. */
+  routed(destination: Destination, methodClass: MethodClass, session: LeasedSession | undefined): string | undefined;
 }
 
 /** Bytes of messages that may wait while a session's first lease is written; that takes a round trip to the store. */
@@ -87,13 +87,14 @@ export function relayCall(deps: RelayDeps, by: RelayedBy, start: CallStart, resp
         `part ${destination.part} is not linked at the moment; retry when it is back`,
       );
     }
-    by.routed(destination, methodClass, session);
+    const token = by.routed(destination, methodClass, session);
     const relayed: RelayedCall = {
       session: session?.id,
       incarnation: session?.incarnation ?? "",
       fence: session ? part.fenceFor(session.id) : "",
       operation: by.operation,
       connection: by.connection,
+      token,
     };
     upstream = part.call(
       { ...start, metadata: stampRelayed(start.metadata, relayed) },

@@ -37,6 +37,8 @@ export interface SessionKeeper {
   heartbeat(connection: string, id: string, at: number): Promise<void>;
   /** The session of a call that needs a lease, and the data set its lease stands in; a promise only for a new lease. */
   forCall(connection: string, named: string | undefined): LeasedSession | Promise<LeasedSession>;
+  /** The session, if it lives and has its lease: for calls on its behalf (R8). */
+  leased(id: string): LeasedSession | undefined;
   /** Like forCall for calls that need none: undefined when the caller names none or a dead one. */
   named(connection: string, id: string | undefined): string | undefined;
   end(id: string, reason: EndReason, cause: EndCause): boolean;
@@ -202,6 +204,10 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
       if (!table.get(id)) throw new VigilError("session_ended", SESSION_EXPIRED);
     },
     forCall: (connection, named) => leased(table.forCall(connection, named, clock.now())),
+    leased(id) {
+      const incarnation = incarnations.get(id);
+      return incarnation !== undefined && table.get(id) ? { id, incarnation } : undefined;
+    },
     named(connection, id) {
       if (id === undefined || !table.get(id)) return undefined;
       try {

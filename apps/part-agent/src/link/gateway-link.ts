@@ -1,6 +1,7 @@
 import {
   type ControlInit,
   type ControlMessage,
+  createFrameSender,
   createLinkCalls,
   createPartHandshake,
   decodeControl,
@@ -12,7 +13,7 @@ import {
   proofMatches,
   proofOf,
 } from "@vigil/links";
-import { type CallHandler, createStatus } from "@vigil/protocol";
+import { answerWith, type CallHandler, createStatus, type FramePriority } from "@vigil/protocol";
 import { LINK_FRESH_MS } from "@vigil/safety";
 import { type Clock, Code, every, type Logger, type Random, type Timer, VigilError } from "@vigil/shared";
 import { createDialer, type Peer } from "@vigil/transport";
@@ -23,6 +24,8 @@ export interface GatewayLink {
   /** Sends on the control path; false when it is not up. */
   send(frame: ControlInit): boolean;
   readonly isUp: boolean;
+  /** Calls the robot through the gateway (rules.md, R8); answers UNAVAILABLE while the link is down. */
+  readonly call: CallHandler;
   /** Tick of the frame whose call is being handled now. */
   readonly currentTick: number;
   close(): void;
@@ -50,6 +53,8 @@ export interface GatewayLinkOptions {
   readonly tlsVerify: boolean;
   readonly software: string;
 }
+
+const NOT_LINKED = answerWith(createStatus(Code.unavailable, "the gateway is not linked at the moment; retry"));
 
 /** Ten challenges within the time that proves the link (rules.md, R1, R3). */
 const CHALLENGE_PERIOD_MS = LINK_FRESH_MS / 10;
@@ -106,11 +111,13 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
     let answered: ((sdp: { sdp: string; proof: Uint8Array }) => void) | undefined;
     const probes = new Map<string, number>();
 
-    const send = (frame: ControlInit) => {
+    const write = (frame: ControlInit) => {
       if (socket.readyState !== WebSocket.OPEN) return false;
       socket.send(encodeControl(frame));
       return true;
     };
+    /** Whatever comes before its end has no place in the handshake, and the gateway would refuse the part. */
+    const send = (frame: ControlInit) => gateway !== undefined && write(frame);
     const end = (error: VigilError) => {
       if (over) return;
       over = true;
@@ -131,15 +138,9 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
       send({ case: "probe", value: { nonce } });
     });
 
-    const attach = (sendData: (bytes: Uint8Array) => void) => {
+    const attach = (sendData: (bytes: Uint8Array, priority: FramePriority) => void) => {
       calls = createLinkCalls({
-        send(bytes) {
-          try {
-            sendData(bytes);
-          } catch (error) {
-            end(VigilError.from(error));
-          }
-        },
+        send: sendData,
         serve: deps.serve,
         peerTick: () => 0,
         onBadFrame: (reason) => log.warn({ reason }, "bad frame from the gateway"),
@@ -171,7 +172,7 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
         if (evidence.kind === "transport") deps.alive(evidence.atMs);
       });
       peer.on("closed", ({ cause }) => end(new VigilError("part_offline", `the data channel is closed (${cause})`)));
-      attach((bytes) => opened.data.send(bytes, bytes.length < BULK_FRAME_BYTES ? "control" : "bulk"));
+      attach(createFrameSender(opened.data, end));
       peer.data.onMessage((message) => calls!.receive(message as Buffer));
       peer.challenge();
     }
@@ -225,7 +226,7 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
     }
 
     socket.on("open", () => {
-      handshake = createPartHandshake({ random, send }, deps.identity(), options.software);
+      handshake = createPartHandshake({ random, send: write }, deps.identity(), options.software);
     });
     socket.on("message", (bytes) => {
       try {
@@ -254,6 +255,7 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
     get isUp() {
       return attempt?.calls !== undefined;
     },
+    call: (start, response) => (attempt?.calls?.call ?? NOT_LINKED)(start, response),
     get currentTick() {
       return attempt?.calls?.currentTick ?? 0;
     },
@@ -265,6 +267,3 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
     },
   };
 }
-
-/** Frames from this size on belong to large messages, which wait behind small ones. */
-const BULK_FRAME_BYTES = 8 * 1024;

@@ -25,7 +25,7 @@ export async function createPartServer(
     await fastify.listen({ host: bind.host, port: bind.port });
   } catch (error) {
     const message = `metrics.bind_address ${bind.host}:${bind.port} cannot be used: ${(error as Error).message}`;
-    throw new VigilError("limit", message, { cause: error });
+    throw new VigilError("cannot_serve", message, { cause: error });
   }
   const address = fastify.server.address();
   return {

@@ -1,6 +1,6 @@
 import type { DescMethod, Message } from "@bufbuild/protobuf";
 import { type Act, type CallContext, type Component, runHandler } from "@vigil/drivers";
-import { readRelayed } from "@vigil/links";
+import { readRelayed, TOKEN_KEY } from "@vigil/links";
 import {
   type CallHandler,
   type CallStart,
@@ -11,6 +11,7 @@ import {
   routingName,
   serveMethods,
   type TypedContext,
+  withMetadata,
 } from "@vigil/protocol";
 import type { GuardCall } from "@vigil/safety";
 import { type Clock, type GuardedClass, VigilError } from "@vigil/shared";
@@ -22,6 +23,8 @@ export interface PartServicesDeps {
   readonly components: readonly Component[];
   readonly resources: PartResources;
   readonly guard: GuardRunner;
+  /** Calls the robot through the gateway. */
+  readonly robot: CallHandler;
   /** Tick of the link's frame that is being handled now. */
   currentTick(): number;
 }
@@ -146,6 +149,7 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
         return command();
       },
       validForMs: () => guard.guard.validForMs(id, clock.now()),
+      robot: onBehalf(relayed.token),
     };
     const responses = handle(act);
     // The caller hears of an abort at once; the guard hears of the handler's end when it has really ended.
@@ -170,6 +174,17 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
         responses.return(undefined).then(settle, settle);
       }
     }
+  }
+
+  /** Calls with the authority of the call that is being served; without a token they have none (R8). */
+  function onBehalf(token: string | undefined): CallHandler {
+    return (start, response) =>
+      deps.robot({ ...start, metadata: withMetadata(start.metadata, { [TOKEN_KEY]: token }) }, response);
+  }
+
+  /** For calls that need no lease: reads, Stop, and what has no Stop and so is unprotected (R5). */
+  function unguardedAct(signal: AbortSignal): Act {
+    return { signal, write: (command) => command(), validForMs: () => Infinity, robot: onBehalf(undefined) };
   }
 
   return (start, response): RequestSink => {
@@ -232,8 +247,3 @@ const handlerContext = (context: TypedContext, act: Act): CallContext => ({
   metadata: context.metadata,
   setHeader: context.setHeader,
 });
-
-/** For calls that need no lease: reads, Stop, and what has no Stop and so is unprotected (R5). */
-function unguardedAct(signal: AbortSignal): Act {
-  return { signal, write: (command) => command(), validForMs: () => Infinity };
-}

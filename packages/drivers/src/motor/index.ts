@@ -2,6 +2,7 @@ import { defineComponent } from "../component.js";
 import { MotorService } from "../gen/motor/motor_pb.js";
 import { fakeMotor } from "./fake-motor.js";
 import { motorHandlers } from "./handlers.js";
+import { remoteMotor } from "./remote-motor.js";
 
 export type { Motor } from "./motor.js";
 
@@ -24,5 +25,5 @@ export const component = defineComponent({
     DoCommand: "use",
   },
   handlers: motorHandlers,
-  models: [fakeMotor],
+  models: [fakeMotor, remoteMotor],
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { create, type DescMethod, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
-import { NO_METADATA } from "@vigil/protocol";
+import { NO_METADATA, unimplemented } from "@vigil/protocol";
 import { VigilError } from "@vigil/shared";
 import type { Component } from "../component.js";
 import { loadComponents } from "../load-components.js";
@@ -28,6 +28,7 @@ export function createTestAct(): TestAct {
       return command();
     },
     validForMs: () => (fenced ? 0 : 1000),
+    robot: (start, response) => unimplemented(start.method)(start, response),
     fence() {
       fenced = true;
     },
