@@ -40,6 +40,7 @@ export const REASONS = {
   part_offline: Code.unavailable,
   store_unavailable: Code.unavailable,
   shutting_down: Code.unavailable,
+  cannot_serve: Code.unavailable,
   cancelled: Code.cancelled,
   deadline: Code.deadlineExceeded,
   driver: Code.unknown,

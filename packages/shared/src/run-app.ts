@@ -20,7 +20,7 @@ export interface AppSpec<Config> {
   readonly name: string;
   readonly version: string;
   load(text: string, context: ConfigContext): Loaded<Config>;
-  /** @throws VigilError "bad_request": bad configuration (exit 2); "limit": it cannot serve (exit 3). */
+  /** @throws VigilError "bad_request": bad configuration (exit 2); "cannot_serve": port taken, no permission (exit 3). */
   start(config: Config, log: Logger, control: AppControl): Promise<RunningApp>;
 }
 
@@ -38,85 +38,124 @@ export const ExitCode = { asked: 0, failed: 1, badConfig: 2, cannotServe: 3 } as
 /** Stopping has its own bounds; this one is for what hangs all the same. */
 const STOP_TIMEOUT_MS = 5000;
 
-class ConfigProblem extends Error {}
+/** Something that the person who started us has to mend first. */
+class UsageError extends Error {}
+
+interface Arguments {
+  readonly configFile: string;
+  readonly logLevel: LogLevel;
+}
 
 /**
- * The process around an app: reads `--config FILE` (or standard input for "-"), starts it, and stops it on SIGTERM,
- * SIGINT, or when the parent that asked for it is gone. The only place that reads the environment and the arguments.
+ * The process around an app: reads `--config FILE` (or standard input for "-"), starts it, stops it on SIGTERM, SIGINT
+ * or when the parent that asked for it is gone, and on SIGHUP starts it anew with the file as it is then. The only place
+ * that reads the environment and the arguments.
  */
 export async function runApp<Config>(spec: AppSpec<Config>): Promise<void> {
-  let exit = (code: number) => process.exit(code);
   try {
-    const { values } = parseArgs({
-      options: {
-        config: { type: "string" },
-        "log-level": { type: "string", default: "info" },
-        help: { type: "boolean", default: false },
-        version: { type: "boolean", default: false },
-      },
-    });
-    if (values.version) {
-      process.stdout.write(`${spec.version}\n`);
-      return exit(ExitCode.asked);
-    }
-    if (values.help) {
-      process.stdout.write(`${spec.name} --config FILE | -   [--log-level ${LOG_LEVELS.join("|")}]\n`);
-      return exit(ExitCode.asked);
-    }
-    const level = values["log-level"] as LogLevel;
-    if (!LOG_LEVELS.includes(level)) throw new ConfigProblem(`--log-level must be one of ${LOG_LEVELS.join(", ")}`);
-    const config = readConfig(spec, values.config);
-    const log = createLogger({ level, bindings: { app: spec.name } });
-    process.on("uncaughtException", (error) => {
-      // Nothing is known of our state any more; the sentinel or the next start stops the actuators.
-      log.fatal({ error }, "unexpected error");
-      exit(ExitCode.failed);
-    });
-
-    let running: RunningApp | undefined;
-    let stopping = false;
-    const stop = (code: number) => {
-      if (stopping) return;
-      stopping = true;
-      setTimeout(() => process.exit(code || ExitCode.failed), STOP_TIMEOUT_MS).unref();
-      (running?.stop() ?? Promise.resolve()).finally(() => process.exit(code));
-    };
-    exit = (code) => {
-      stop(code);
-      return undefined as never;
-    };
-    process.on("SIGTERM", () => stop(ExitCode.asked));
-    process.on("SIGINT", () => stop(ExitCode.asked));
-    const parent = parentPidOf(process.env);
-    if (parent !== undefined) watchParent(createSystemClock(), parent, () => stop(ExitCode.asked));
-    const manager = await createServiceManager(createSystemClock(), process.env);
-    process.on("exit", () => manager.stopping());
-    running = await spec.start(config, log, { exit, alive: manager.alive });
-    manager.ready();
+    const given = readArguments(spec);
+    if (given) await serve(spec, given);
   } catch (error) {
     process.stderr.write(`${spec.name}: ${(error as Error).message}\n`);
-    if (error instanceof ConfigProblem || isUsageError(error)) return exit(ExitCode.badConfig);
-    const { reason } = VigilError.from(error);
-    return exit(
-      reason === "bad_request" ? ExitCode.badConfig : reason === "limit" ? ExitCode.cannotServe : ExitCode.failed,
-    );
+    process.exit(exitCodeOf(error));
   }
 }
 
-function readConfig<Config>(spec: AppSpec<Config>, file: string | undefined): Config {
-  if (file === undefined) throw new ConfigProblem('no configuration: give one with "--config FILE"');
+async function serve<Config>(spec: AppSpec<Config>, { configFile, logLevel }: Arguments): Promise<void> {
+  const clock = createSystemClock();
+  const config = readConfig(spec, configFile);
+  const log = createLogger({ level: logLevel, bindings: { app: spec.name } });
+  const manager = await createServiceManager(clock, process.env);
+  let running: RunningApp | undefined;
+  let stopping = false;
+
+  const stop = (code: number) => {
+    if (stopping) return;
+    stopping = true;
+    manager.stopping();
+    setTimeout(() => process.exit(code || ExitCode.failed), STOP_TIMEOUT_MS).unref();
+    (running?.stop() ?? Promise.resolve()).finally(() => process.exit(code));
+  };
+  const reload = async () => {
+    if (stopping || !running || configFile === "-") return;
+    let next: Config;
+    try {
+      next = readConfig(spec, configFile);
+    } catch (error) {
+      log.error({ error: (error as Error).message }, "the configuration is as it was");
+      return;
+    }
+    const before = running;
+    running = undefined;
+    log.info({}, "starting anew with the changed configuration");
+    await before.stop();
+    running = await spec.start(next, log, control);
+  };
+  const control: AppControl = { exit: stop, alive: manager.alive };
+
+  process.on("uncaughtException", (error) => {
+    // Nothing is known of our state any more: actuators are stopped as far as that goes, and at the next start.
+    log.fatal({ error }, "unexpected error");
+    stop(ExitCode.failed);
+  });
+  process.on("SIGTERM", () => stop(ExitCode.asked));
+  process.on("SIGINT", () => stop(ExitCode.asked));
+  let reloading = Promise.resolve();
+  process.on("SIGHUP", () => {
+    reloading = reloading.then(reload).catch((error) => {
+      log.fatal({ error: (error as Error).message }, "could not start with the changed configuration");
+      stop(exitCodeOf(error));
+    });
+  });
+  const parent = parentPidOf(process.env);
+  if (parent !== undefined) watchParent(clock, parent, () => stop(ExitCode.asked));
+  running = await spec.start(config, log, control);
+  manager.ready();
+}
+
+/** Undefined: the question has been answered, nothing is to be run. */
+function readArguments(spec: { readonly name: string; readonly version: string }): Arguments | undefined {
+  const { values } = parseArgs({
+    options: {
+      config: { type: "string" },
+      "log-level": { type: "string", default: "info" },
+      help: { type: "boolean", default: false },
+      version: { type: "boolean", default: false },
+    },
+  });
+  const logLevel = values["log-level"] as LogLevel;
+  if (values.version) process.stdout.write(`${spec.version}\n`);
+  else if (values.help) {
+    process.stdout.write(`${spec.name} --config FILE | -   [--log-level ${LOG_LEVELS.join("|")}]\n`);
+  } else if (!LOG_LEVELS.includes(logLevel)) {
+    throw new UsageError(`--log-level must be one of ${LOG_LEVELS.join(", ")}`);
+  } else if (values.config === undefined) {
+    throw new UsageError('no configuration: give one with "--config FILE"');
+  } else return { configFile: values.config, logLevel };
+  return undefined;
+}
+
+function readConfig<Config>(spec: AppSpec<Config>, file: string): Config {
   let text: string;
   try {
     text = readFileSync(file === "-" ? 0 : file, "utf8");
   } catch (error) {
-    throw new ConfigProblem(`cannot read ${file}: ${(error as Error).message}`);
+    throw new UsageError(`cannot read ${file}: ${(error as Error).message}`);
   }
   const directory = file === "-" ? process.cwd() : dirname(file);
   const { config, problems } = spec.load(text, createConfigContext({ directory, env: process.env }));
-  for (const problem of problems) process.stderr.write(`${formatProblem(problem, file === "-" ? "config" : file)}\n`);
-  if (!config) throw new ConfigProblem("the configuration has errors, see above; vigil check FILE lists them too");
+  // Whoever hands the configuration in by a pipe has checked it, and told the person already.
+  const untold = file === "-" && config ? [] : problems;
+  for (const problem of untold) process.stderr.write(`${formatProblem(problem, file === "-" ? "config" : file)}\n`);
+  if (!config) throw new UsageError("the configuration has errors, see above; vigil check FILE lists them too");
   return config;
 }
 
-const isUsageError = (error: unknown) =>
-  error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+function exitCodeOf(error: unknown): number {
+  const isBadArgument =
+    error instanceof TypeError && "code" in error && String(error.code).startsWith("ERR_PARSE_ARGS");
+  if (error instanceof UsageError || isBadArgument) return ExitCode.badConfig;
+  const { reason } = VigilError.from(error);
+  if (reason === "bad_request") return ExitCode.badConfig;
+  return reason === "cannot_serve" ? ExitCode.cannotServe : ExitCode.failed;
+}

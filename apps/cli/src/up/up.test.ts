@@ -106,12 +106,12 @@ test("its children end when it is killed itself", LIMIT, async () => {
 
 test("a port that is taken ends it with 3", LIMIT, async () => {
   const server = createServer().listen(0, "127.0.0.1");
+  after(() => server.close());
   await once(server, "listening");
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   const { exited, lines } = startUp(DEMO, { PORT: String(port) });
   assert.deepEqual(await exited, [3, null], lines.join("\n"));
-  server.close();
 });
 
 test("SIGHUP reads the file again: a broken one changes nothing, a new part appears", LIMIT, async () => {

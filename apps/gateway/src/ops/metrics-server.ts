@@ -18,7 +18,7 @@ export async function createMetricsServer(
     await fastify.listen({ host: bind.host, port: bind.port });
   } catch (error) {
     throw new VigilError(
-      "limit",
+      "cannot_serve",
       `metrics.bind_address ${bind.host}:${bind.port} cannot be used: ${(error as Error).message}`,
     );
   }

@@ -55,6 +55,8 @@ export interface PortConnection extends ClientConnection {
   /** Looks at a request's head for signs that another party owns the connection. */
   noteRequest(headers: Readonly<Record<string, unknown>>): void;
   noteCall(kind: "grpc" | "grpc-web"): void;
+  /** Cuts a connection whose peer has fallen silent: no definite end. */
+  giveUp(): void;
   /** A stream over the raw socket (TLS) whose errors and end mean the connection's. */
   watch(socket: Socket): void;
   /** Ends open calls with UNAVAILABLE, and the connection as soon as the answers have left. */
@@ -168,6 +170,10 @@ export function createConnection(deps: ConnectionDeps, raw: Socket, options: Con
         if (error || closed || !owned || !nonce.equals(answer)) return;
         emitter.emit("evidence", { kind: "transport", at });
       });
+    },
+    giveUp() {
+      finish("error", true);
+      cut();
     },
     destroy() {
       finish("local");

@@ -25,6 +25,7 @@ import {
   STREAM_WINDOW_BYTES,
 } from "./limits.js";
 import { isPreflight } from "./origin-policy.js";
+import { watchPeer } from "./peer-watch.js";
 import { callDeps, readCaller, type SideDeps } from "./port-side.js";
 
 /** HTTP/2 behind the shared port: gRPC and gRPC-web here, everything else to the routes. */
@@ -69,6 +70,12 @@ export function createHttp2Side(deps: SideDeps, fastify: FastifyInstance): Http2
       // On a session that has ended no marker is missed.
       const mark = (answered: () => void) => session.destroyed || session.ping(onlyAnswered(answered));
       const pacer = createBulkPacer(deps.clock, mark);
+      const stopWatch = watchPeer(deps.clock, {
+        ping: mark,
+        patient: () => connection.challengeable && connection.kind === "grpc",
+        onSilence: connection.giveUp,
+      });
+      connection.on("closed", stopWatch);
       const onStream: StreamListener = (stream, headers, flags, rawHeaders) => {
         connection.noteRequest(headers);
         if (!serve(deps, connection, pacer, stream, headers, rawHeaders)) {

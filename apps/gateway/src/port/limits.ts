@@ -87,3 +87,12 @@ export const BULK_MARKERS_PER_WINDOW = 16;
 
 /** Pause before the next try when a marker could not be sent (too many PINGs unanswered). */
 export const MARKER_RETRY_MS = 100;
+
+/** How often an HTTP/2 connection is asked whether anybody is there: far below the limits beside it. */
+export const PEER_CHECK_MS = 2_500;
+
+/**
+ * Silence after which an HTTP/2 connection is given up. `other`: as long as TCP keepalive takes (rules.md, R1), where no
+ * session hangs on it. `client`: beyond the longest window (1 min), so that a session ends by its own rule first.
+ */
+export const PEER_SILENCE_MS = { client: 75_000, other: 10_000 } as const;

@@ -67,5 +67,5 @@ function cannotListen(cause: unknown, host: string | undefined, port: number): V
     ENOTFOUND: "the host name has no address: correct the host in network.bind_address",
     EAI_AGAIN: "the host name cannot be looked up now: use an address in network.bind_address",
   };
-  return new VigilError("internal", `cannot listen on ${at}: ${mend[code ?? ""] ?? message}`, { cause });
+  return new VigilError("cannot_serve", `cannot listen on ${at}: ${mend[code ?? ""] ?? message}`, { cause });
 }

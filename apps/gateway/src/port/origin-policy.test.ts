@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { get, request } from "node:http";
+import type { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
+import websocket from "@fastify/websocket";
+import { REQUEST_BODY_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "./limits.js";
 import { createOriginPolicy } from "./origin-policy.js";
 import { dial, frame, rawCall } from "./testing/echo-client.js";
-import { type EchoPort, openEchoPort } from "./testing/echo-port.js";
+import { createManualClock, type EchoPort, openEchoPort } from "./testing/echo-port.js";
 
 const OPTIONS = {
   authenticated: false,
@@ -193,3 +197,40 @@ for (const authenticated of [false, true]) {
     });
   });
 }
+
+test("a WebSocket opens for loopback pages and programs, lives past request timeouts, and is refused to other pages", async () => {
+  const clock = createManualClock();
+  const echo = await openEchoPort({}, clock, async (fastify) => {
+    await fastify.register(websocket);
+    fastify.get("/socket", { websocket: true }, (socket) => {
+      socket.on("message", (data: Buffer) => socket.send(data));
+    });
+  });
+  const upgrade = (fields: Record<string, string>) =>
+    new Promise<[number | undefined, Duplex | undefined]>((resolve) => {
+      const handshake = { "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==", "sec-websocket-version": "13" };
+      const headers = { ...handshake, connection: "Upgrade", upgrade: "websocket", ...fields };
+      const client = request({ port: echo.number, host: "127.0.0.1", path: "/socket", headers });
+      client.on("response", (answer) => resolve([answer.resume().statusCode, undefined]));
+      client.on("upgrade", (answer, socket) => resolve([answer.statusCode, socket]));
+      client.end();
+    });
+  const friends: Record<string, string>[] = [{}, { origin: "http://localhost:3000" }];
+  for (const fields of friends) {
+    const [status, socket] = await upgrade(fields);
+    assert.equal(status, 101);
+    clock.advance(REQUEST_BODY_TIMEOUT_MS + REQUEST_HEAD_TIMEOUT_MS);
+    // One masked binary frame, "hi", with a mask of zeros; it comes back unmasked.
+    socket!.write(Buffer.of(0x82, 0x82, 0, 0, 0, 0, 0x68, 0x69));
+    const [frame] = await once(socket!, "data");
+    assert.deepEqual(frame, Buffer.of(0x82, 2, 0x68, 0x69));
+    socket!.destroy();
+  }
+  const foreign: Record<string, string>[] = [
+    { origin: "https://evil.example" },
+    { origin: "null" },
+    { host: "evil.example" },
+  ];
+  for (const fields of foreign) assert.equal((await upgrade(fields))[0], 403);
+  await echo.close();
+});

@@ -43,6 +43,7 @@ export const FLOOD_BYTES = 2 ** 18;
 export async function openEchoPort(
   options: Partial<PortOptions> = {},
   clock: Clock = createSystemClock(),
+  addRoutes: (fastify: Port["fastify"]) => unknown = () => undefined,
 ): Promise<EchoPort> {
   const seen: SeenCall[] = [];
   const connections: ClientConnection[] = [];
@@ -56,6 +57,7 @@ export async function openEchoPort(
     { host: "127.0.0.1", port: 0, proxied: false, origins, ...options },
   );
   port.fastify.get("/hello", async (request) => ({ from: request.ip }));
+  await addRoutes(port.fastify);
   const { port: number } = await port.listen();
   const url = `${options.tls ? "https" : "http"}://127.0.0.1:${number}`;
   return { port, number, url, seen, connections, close: () => port.close() };
@@ -128,7 +130,11 @@ export function selfSigned(): { cert: Buffer; key: Buffer } {
 }
 
 /** Time that moves only when told to. Timers run in order of their instants. */
-export function createManualClock(): Clock & { advance(ms: number): void } {
+export interface ManualClock extends Clock {
+  advance(ms: number): void;
+}
+
+export function createManualClock(): ManualClock {
   let now = 0;
   const timers = new Set<{ at: number; task: () => void }>();
   return {
