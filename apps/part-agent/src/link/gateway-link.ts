@@ -51,6 +51,8 @@ export interface GatewayLinkOptions {
   /** ws:// or wss:// */
   readonly gateway: string;
   readonly tlsVerify: boolean;
+  /** What carries the calls. A data channel that does not open gives way to a WebSocket. */
+  readonly carrier: "webrtc" | "websocket";
   readonly software: string;
 }
 
@@ -191,7 +193,7 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
     function onWelcome(welcome: ProvenGateway): void {
       gateway = welcome;
       deps.welcomed(welcome);
-      if (!welcome.dataChannel) return bringUpSocket(welcome.dataToken);
+      if (options.carrier === "websocket" || !welcome.dataChannel) return bringUpSocket(welcome.dataToken);
       bringUpDataChannel(welcome).catch((error) => {
         if (over) return;
         log.warn({ error: VigilError.from(error).message }, "no data channel to the gateway; using a WebSocket");

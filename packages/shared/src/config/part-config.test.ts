@@ -8,10 +8,20 @@ const part = VALID_PART.part;
 const motor = (more: object) => ({ name: "m", api: "rdk:component:motor", model: "fake", ...more });
 const first = (component: object) => load({ part, components: [component] });
 
+test("a gateway on the same machine is linked by a WebSocket, another by a data channel, unless the file says so", () => {
+  const carrier = (key: object) => load({ part: { ...part, ...key } }).config?.part.carrier;
+  assert.equal(carrier({ gateway: "ws://127.0.0.1:8080" }), "websocket");
+  assert.equal(carrier({ gateway: "ws://[::1]:8080" }), "websocket");
+  assert.equal(carrier({ gateway: "ws://10.0.0.5:8080" }), "webrtc");
+  assert.equal(carrier({ gateway: "ws://127.0.0.1:8080", carrier: "webrtc" }), "webrtc");
+  assert.equal(carrier({ gateway: "ws://10.0.0.5:8080", carrier: "websocket" }), "websocket");
+  assert.deepEqual(places(load({ part: { ...part, carrier: "pigeon" } }).problems), ["fatal part.carrier"]);
+});
+
 test("a part is compiled: old and new resource forms, defaults, frozen", () => {
   const { config, problems } = load(VALID_PART);
   assert.deepEqual(problems, []);
-  assert.deepEqual(config?.part, { ...part, tlsVerify: true });
+  assert.deepEqual(config?.part, { ...part, tlsVerify: true, carrier: "websocket" });
   assert.deepEqual(config?.leases, { store: "gateway" });
   assert.deepEqual(config?.metricsBind, { host: "127.0.0.1", port: 9464 });
   assert.equal(config?.networkWindowMs, 3000);

@@ -1,6 +1,6 @@
 import type { z } from "zod";
 import { parseDurationMs } from "../duration.js";
-import { type BindAddress, parseBindAddress } from "./address.js";
+import { type BindAddress, isLoopback, parseBindAddress } from "./address.js";
 import { checkFields, type Fields } from "./check-fields.js";
 import type { ConfigContext, Loading } from "./config-context.js";
 import { deepFreeze } from "./deep-freeze.js";
@@ -25,6 +25,8 @@ export interface PartConfig extends MachineConfig {
     readonly secret: string;
     /** False: a wss gateway's certificate is not checked. */
     readonly tlsVerify: boolean;
+    /** What carries the calls of the link. */
+    readonly carrier: "webrtc" | "websocket";
   };
   readonly leases: PartLeasesConfig;
   readonly metricsBind: BindAddress;
@@ -59,6 +61,12 @@ export function loadPartConfig(text: string, context: ConfigContext): Loaded<Par
   return config === undefined || loading.problems.hasFatal() ? { problems } : { config: deepFreeze(config), problems };
 }
 
+/** On one machine nothing is lost, and a WebSocket's round trip is a fraction of a data channel's. */
+function carrierTo(gateway: string): "webrtc" | "websocket" {
+  const host = URL.canParse(gateway) ? new URL(gateway).hostname : "";
+  return isLoopback(host.replace(/^\[|\]$/g, "")) ? "websocket" : "webrtc";
+}
+
 function compilePart(value: Readonly<Record<string, unknown>>, loading: Loading): PartConfig {
   const fields = checkFields({ ...machineCheckShape, ...partOwnShape }, value, loading.problems, []);
   const part = checkPartKey(value.part, loading);
@@ -70,6 +78,7 @@ function compilePart(value: Readonly<Record<string, unknown>>, loading: Loading)
       gateway: part?.gateway ?? "",
       secret: compilePartSecret(part?.secret, loading, ["part", "secret"]) ?? "",
       tlsVerify: part?.tls_verify ?? true,
+      carrier: part?.carrier ?? carrierTo(part?.gateway ?? ""),
     },
     leases,
     metricsBind,

@@ -20,7 +20,15 @@ test("a plain Viam machine config is a robot with the part main", () => {
   assert.equal(config?.gateway.robot, "bot.local");
   assert.deepEqual(
     config?.parts.map((part) => part.part),
-    [{ name: "main", gateway: "ws://127.0.0.1:9090", secret: `${SECRET}-main`, tlsVerify: false }],
+    [
+      {
+        name: "main",
+        gateway: "ws://127.0.0.1:9090",
+        secret: `${SECRET}-main`,
+        tlsVerify: false,
+        carrier: "websocket",
+      },
+    ],
   );
   assert.equal(config?.parts[0]?.resources[0]?.name, "m");
 });

@@ -134,6 +134,7 @@ function compilePart(
       secret: options.secretOf(part.name),
       // The gateway runs on this machine, and both prove the secret to each other; its certificate names another host.
       tlsVerify: false,
+      carrier: "websocket",
     },
     ...own,
     leases,

@@ -201,6 +201,12 @@ export const partKeySchema = z.object({
     .describe(
       "False: a wss gateway's certificate is not checked; part and gateway prove the secret to each other anyway. Default true.",
     ),
+  carrier: z
+    .enum(["webrtc", "websocket"], { error: 'must be "webrtc" or "websocket"' })
+    .optional()
+    .describe(
+      "What carries the calls of the link. Default: a WebSocket to a gateway on the same machine, else a WebRTC data channel, and a WebSocket where that does not open.",
+    ),
 });
 
 /** Vigil's own keys of part.json, less `part`: what `parts.NAME` of robot.json may hold as well. */
