@@ -1,5 +1,5 @@
 import type { CallHandler } from "@vigil/protocol";
-import type { Clock } from "@vigil/shared";
+import type { Clock, DeviceWrite } from "@vigil/shared";
 
 /** An API of the robot, as in "rdk:component:motor". */
 export interface Api {
@@ -50,8 +50,33 @@ export interface Resource {
    * more than once at a time. Absent: the resource has no Stop.
    */
   stop?(extra: Attributes): Promise<void>;
+  /**
+   * For the policy `hold`: ends all motion as `stop` does, and holds where it is, under power, until commanded anew.
+   * `isMoving` is true while it still drifts. Absent: `stop` is called instead.
+   */
+  hold?(): Promise<void>;
+  /**
+   * For the policy `ramp`: ends the motion under way but leaves the device at its present speed. What it returns commands
+   * a fraction of that speed, 1 to 0, through `act`; the guard calls it every few tens of ms, and `stop` at the end.
+   * Absent: `stop` is called at once.
+   */
+  beginRamp?(act: Act): (fraction: number) => Promise<void>;
+  /**
+   * What stops the hardware past this driver, as data: carried out in this order by the sentinel when the agent is dead
+   * or frozen, and by the escalation of a stop (rules.md, R7). Asked again and again, so it must be cheap.
+   */
+  emergencyStop?(): readonly DeviceWrite[];
+  /** Ends the driver's process; present where it is one. Its supervisor starts it anew. */
+  endProcess?(): Promise<void>;
   /** True while anything of it moves. Absent: it never does. */
   isMoving?(): Promise<boolean>;
+  /**
+   * Whoever owns its motion may go on for `validForMs` at least. Called about every 50 ms, in the turn in which the
+   * guard found so, for as long as it does, also after the call that set it moving has returned (SetPower): a driver
+   * whose device has a watchdog feeds it here, at once, and nowhere else but in `act.write`. It must not throw. When
+   * the calls cease, the device stops by itself. Absent: its device has none.
+   */
+  feed?(validForMs: number): void;
   /** What GetStatus answers. Absent: `{ is_moving }` where there is isMoving, else nothing. */
   status?(): Promise<Attributes>;
   /** Shapes in the resource's own frame. Absent: GetGeometries answers UNIMPLEMENTED, as with Viam. */

@@ -75,6 +75,13 @@ export function createFakeMotor(context: BuildContext): Motor {
     reportsPosition: async () => true,
     power: async () => ({ isOn: shaft.rpm() !== 0, fraction: shaft.rpm() / maxRpm }),
     stop: () => actuator.halt(() => shaft.setRpm(0)),
+    hold: () => actuator.halt(() => shaft.setRpm(0), "hold"),
+    beginRamp(act) {
+      act.write(() => actuator.interrupt());
+      const fromRpm = shaft.rpm();
+      return (fraction) => actuator.continue(act, turn(fromRpm * fraction));
+    },
+    emergencyStop: actuator.emergencyStop,
     isMoving: async () => shaft.rpm() !== 0,
     status: async () => ({ is_powered: shaft.rpm() !== 0, position: position(), is_moving: shaft.rpm() !== 0 }),
     async doCommand(command: Attributes, act) {
