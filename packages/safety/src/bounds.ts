@@ -52,6 +52,12 @@ export const STOP_BACKOFF_MAX_MS = 1000;
 export const IDLE_SESSION_MS = 10_000;
 
 /**
+ * Sessions in one question to the store: as many as a gateway admits, and as the stores accept. A part that knows more
+ * holds sessions whose end it has not learned yet; the least used ones wait until the others are gone.
+ */
+export const MAX_ASKED_SESSIONS = 1024;
+
+/**
  * Ends that a part remembers, so that nothing brings them back (R4). Beyond it the oldest go: a lease of an older data
  * set still fails the comparison of the incarnation.
  */

@@ -20,14 +20,14 @@ export interface LeaseView {
 }
 
 /**
- * Folds an answer into the view: a newer beat sets the deadlines, the same beat may only lower them, an older one is
- * an old packet and changes nothing.
+ * Folds an answer into the view (R3): a newer beat sets the deadlines, the same beat may only lower them, an older one
+ * is an old packet and changes nothing. An answer that holds no proper numbers grants nothing.
  * @param askedAt when the question was asked, by the part's clock.
  */
 export function foldAnswer(view: LeaseView | undefined, facts: LeaseFacts, askedAt: number): LeaseView {
-  if (view && facts.beat < view.beat) return view;
-  const moveDeadline = askedAt + Math.min(facts.moveLeftMs, facts.windowMs);
-  const quietDeadline = Math.min(moveDeadline, askedAt + facts.quietLeftMs);
+  if (view && !(facts.beat >= view.beat)) return view;
+  const moveDeadline = askedAt + finite(Math.min(facts.moveLeftMs, facts.windowMs));
+  const quietDeadline = Math.min(moveDeadline, askedAt + finite(Math.min(facts.quietLeftMs, facts.windowMs)));
   if (!view || facts.beat > view.beat) {
     return { beat: facts.beat, windowMs: facts.windowMs, moveDeadline, quietDeadline };
   }
@@ -37,3 +37,6 @@ export function foldAnswer(view: LeaseView | undefined, facts: LeaseFacts, asked
     quietDeadline: Math.min(view.quietDeadline, quietDeadline),
   };
 }
+
+/** A comparison with NaN is false whichever way it is written, and one of the ways would let a robot move for ever. */
+const finite = (leftMs: number): number => (Number.isFinite(leftMs) ? leftMs : -Infinity);

@@ -1,5 +1,6 @@
 import type { GuardedClass } from "@vigil/shared";
-import type { StopPlan } from "./stop-plan.js";
+import type { StopCause } from "./guard-events.js";
+import type { StopPlan, StopSettings } from "./stop-plan.js";
 
 /** A call that the guard has admitted or holds back. */
 export interface GuardCall {
@@ -17,6 +18,15 @@ export interface GuardCall {
   readonly connection: string;
 }
 
+export interface GuardResource {
+  readonly name: string;
+  /** Absent: it has no Stop, or its policy is `none`. */
+  readonly stop?: StopSettings;
+  readonly rearm: "auto" | "manual";
+  /** Its driver's own bound for a superseded call to settle, in ms. */
+  readonly settleMs: number;
+}
+
 /** Who moved a motion group last. */
 export interface Owner {
   readonly session: string;
@@ -32,7 +42,15 @@ export interface InFlight {
 /** A superseding call that waits for the one before it to settle. */
 export interface Successor {
   readonly call: GuardCall;
+  /** Counted from the abort of the call before it: a newer successor inherits it. */
   readonly giveUpAt: number;
+}
+
+/** A stop under way, and on whose behalf. */
+export interface StopRun {
+  readonly plan: StopPlan;
+  session: string | undefined;
+  cause: StopCause;
 }
 
 /**
@@ -40,27 +58,34 @@ export interface Successor {
  * nothing is a group of its own.
  */
 export interface MotionGroup {
-  /** Resources in it that can be stopped. */
-  readonly stoppable: readonly string[];
   readonly resources: readonly string[];
+  /** Those of it that can be stopped, and how. */
+  readonly stoppable: ReadonlyMap<string, StopSettings>;
+  readonly rearm: "auto" | "manual";
+  /** The longest of its drivers' bounds, in ms. */
+  readonly settleMs: number;
   owner: Owner | undefined;
   readonly users: Set<string>;
   readonly inFlight: Map<number, InFlight>;
   successor: Successor | undefined;
-  /** Not empty: `stopping`. By resource. */
-  readonly plans: Map<string, StopPlan>;
+  /** By resource. Not empty: `stopping`. */
+  readonly stops: Map<string, StopRun>;
   awaitsRearm: boolean;
 }
 
-export function createMotionGroup(resources: readonly string[], stoppable: readonly string[]): MotionGroup {
+export function createMotionGroup(members: readonly GuardResource[]): MotionGroup {
+  const stoppable = new Map<string, StopSettings>();
+  for (const { name, stop } of members) if (stop) stoppable.set(name, stop);
   return {
-    resources,
+    resources: members.map(({ name }) => name),
     stoppable,
+    rearm: members.some(({ rearm }) => rearm === "manual") ? "manual" : "auto",
+    settleMs: Math.max(...members.map(({ settleMs }) => settleMs)),
     owner: undefined,
     users: new Set(),
     inFlight: new Map(),
     successor: undefined,
-    plans: new Map(),
+    stops: new Map(),
     awaitsRearm: false,
   };
 }
@@ -69,10 +94,27 @@ export const isMotion = (call: GuardCall): boolean => call.class !== "use";
 
 /** Calls in flight that move, not yet aborted or still settling. */
 export function motionsInFlight(group: MotionGroup): InFlight[] {
-  return [...group.inFlight.values()].filter((entry) => isMotion(entry.call));
+  return [...group.inFlight.values()].filter(({ call }) => isMotion(call));
+}
+
+/**
+ * True while a call in flight keeps the group `stopping` (R5): what moved it, or was aborted, may still act on the bus.
+ * A live session's call of another kind does not: it could run for hours, and its writes are refused meanwhile.
+ */
+export function isSettling(group: MotionGroup): boolean {
+  for (const { call, aborted } of group.inFlight.values()) if (aborted || isMotion(call)) return true;
+  return false;
 }
 
 /** True when the end of this session stops the group: it owns it, or uses it while nobody owns it (R5). */
 export function stopsWith(group: MotionGroup, session: string): boolean {
   return group.owner ? group.owner.session === session : group.users.has(session);
+}
+
+/** Every session that has a hand in the group: what it does there must end with its lease. */
+export function* sessionsOf(group: MotionGroup): Iterable<string> {
+  if (group.owner) yield group.owner.session;
+  yield* group.users;
+  for (const { call, aborted } of group.inFlight.values()) if (!aborted) yield call.session;
+  if (group.successor) yield group.successor.call.session;
 }

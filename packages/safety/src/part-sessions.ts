@@ -5,24 +5,26 @@ import { foldAnswer, type LeaseFacts, type LeaseView } from "./lease-view.js";
 /** A session as this part knows it. */
 export interface PartSession {
   readonly id: string;
-  /** The data set under which it was first named here (rules.md, R4). */
-  readonly incarnation: string;
-  /** Undefined until the store has answered, and after a rest. */
+  /** The data set under which it was first named here (rules.md, R4); undefined: only ever named by a suspension. */
+  incarnation: string | undefined;
+  /** What the store has answered; kept while the session is known here, so that an old beat stays old (R3). */
   lease: LeaseView | undefined;
+  /** Questions asked before this instant prove nothing for it any more: it was fenced since (R5). */
+  askedFrom: number;
+  /** When the newest question was asked whose answer is in `lease`. */
+  askedAt: number;
   /** How often it was fenced here; part of its fence. */
   fences: number;
-  /** The beat whose lapse has been acted on, so that it is acted on once. */
-  lapsedBeat: number | undefined;
   /** When a call of it was last seen, by the part's clock. */
   lastUsedAt: number;
 }
 
-/** The sessions that a part knows, those that ended here, and the part's fences. */
+/** The sessions that a part knows, those that ended here, and the part's fences (R4). */
 export interface PartSessions {
   readonly generation: number;
   get(id: string): PartSession | undefined;
   /** The session under that id, made when it is new. */
-  touch(id: string, incarnation: string, now: number): PartSession;
+  touch(id: string, incarnation: string | undefined, now: number): PartSession;
   all(): Iterable<PartSession>;
   hasEnded(id: string): boolean;
   /** Final at this part, whatever the store says later. */
@@ -30,9 +32,14 @@ export interface PartSessions {
   forget(id: string): void;
   fence(session: { readonly id: string }): string;
   raiseFence(session: PartSession): void;
-  /** New fences for every session, known here or not. */
-  raiseGeneration(): void;
+  /** New fences for every session, known here or not; their leases have to be asked for anew. */
+  raiseGeneration(now: number): void;
   fold(session: PartSession, facts: LeaseFacts, askedAt: number): void;
+}
+
+/** The lease that the session may act on: undefined until a question has been answered that was asked late enough. */
+export function leaseOf(session: PartSession): LeaseView | undefined {
+  return session.askedAt >= session.askedFrom ? session.lease : undefined;
 }
 
 export function createPartSessions(bootId: string): PartSessions {
@@ -48,9 +55,18 @@ export function createPartSessions(bootId: string): PartSessions {
     touch(id, incarnation, now) {
       let session = sessions.get(id);
       if (!session) {
-        session = { id, incarnation, lease: undefined, fences: 0, lapsedBeat: undefined, lastUsedAt: now };
+        session = {
+          id,
+          incarnation,
+          lease: undefined,
+          askedFrom: -Infinity,
+          askedAt: -Infinity,
+          fences: 0,
+          lastUsedAt: now,
+        };
         sessions.set(id, session);
       }
+      session.incarnation ??= incarnation;
       session.lastUsedAt = now;
       return session;
     },
@@ -71,12 +87,20 @@ export function createPartSessions(bootId: string): PartSessions {
     raiseFence(session) {
       session.fences += 1;
     },
-    raiseGeneration() {
+    raiseGeneration(now) {
       generation += 1;
-      for (const session of sessions.values()) session.fences = 0;
+      for (const session of sessions.values()) {
+        session.fences = 0;
+        session.askedFrom = now;
+      }
     },
     fold(session, facts, askedAt) {
-      session.lease = foldAnswer(session.lease, facts, askedAt);
+      if (askedAt < session.askedFrom) return;
+      const view = foldAnswer(session.lease, facts, askedAt);
+      // An answer older than the view confirms nothing.
+      if (view === session.lease && facts.beat !== view.beat) return;
+      session.lease = view;
+      session.askedAt = Math.max(session.askedAt, askedAt);
     },
   };
 }

@@ -1,5 +1,16 @@
 import { type EndReason, type Random, SESSION_EXPIRED, uuid, VigilError } from "@vigil/shared";
-import { APPLICATION_GRACE_MS, MAX_SESSIONS, SILENT_SESSION_END_MS } from "./bounds.js";
+import { MAX_SESSIONS } from "./bounds.js";
+import {
+  type DueRenewal,
+  entitledTo,
+  type Instants,
+  isAhead,
+  type LifeOptions,
+  type LifeSigns,
+  lastSignOfLife,
+  leasedAfter,
+  renewalOf,
+} from "./session-life.js";
 
 /** A client's connection, as far as its signs of life go. */
 export interface ClientLife {
@@ -15,17 +26,18 @@ export interface ClientLife {
 interface Connection extends ClientLife {
   readonly sessions: Set<string>;
   implicit: string | undefined;
-  /** The explicit session last used on it: calls without `viam-sid` belong to it (R5). */
+  /**
+   * The explicit session last used on it: calls without `viam-sid` belong to it (R5). It stays when that session is
+   * lost: what was queued for it must not move by an implicit session instead (R6).
+   */
   lastExplicit: string | undefined;
   transportAt: number;
+  /** How many calls are open on it, by the session they count for; ANY_SESSION: for each of its sessions. */
+  readonly openCalls: Map<string, number>;
 }
 
-/** The instants of a lease, by the gateway's clock. See LeaseInstants in @vigil/leases. */
-export interface Instants {
-  readonly moveUntil: number;
-  readonly quietUntil: number;
-  readonly knownUntil: number;
-}
+/** Key for calls that belong to no session of their own: no id is empty. */
+const ANY_SESSION = "";
 
 export interface TableSession {
   readonly id: string;
@@ -41,25 +53,16 @@ export interface TableSession {
   readonly leased: Instants | undefined;
 }
 
-interface Session extends TableSession {
+interface Session extends TableSession, LifeSigns {
   readonly connections: Set<string>;
   transportAt: number;
   applicationAt: number;
-  /** Last application evidence on a connection that answers no challenges. */
   unchallengedAt: number;
-  openCalls: number;
-  suspended: boolean;
+  /** Suspended for the silence of its application (R1). */
+  silent: boolean;
+  /** Suspended by a knock (R6). */
   knocked: boolean;
   leased: Instants | undefined;
-}
-
-/** A renewal to write: instants as distances from the sign of life, in ms (R2). */
-export interface DueRenewal {
-  readonly id: string;
-  readonly signOfLifeAt: number;
-  readonly moveForMs: number;
-  readonly quietForMs: number;
-  readonly knownForMs: number;
 }
 
 export type EndCause = "silent" | "closed" | "process_dead" | "refused" | "shutdown" | "client" | "operator" | "store";
@@ -77,10 +80,7 @@ export interface SessionTableEffects {
   suspended(session: TableSession, cause: SuspendCause, now: number): void;
 }
 
-export interface SessionTableOptions {
-  readonly windowMs: number;
-  /** Infinity: off. */
-  readonly quietLimitMs: number;
+export interface SessionTableOptions extends LifeOptions {
   readonly maxSessions?: number;
 }
 
@@ -108,9 +108,12 @@ export interface SessionTable {
    * @throws VigilError "session_ended" | "limit"
    */
   forCall(connection: string, named: string | undefined, now: number): TableSession;
-  /** A call to a component or service other than Stop: application evidence of the connection's sessions. */
-  callOpened(connection: string, session: string | undefined, now: number): void;
-  callClosed(session: string | undefined): void;
+  /**
+   * A call to a component or service other than Stop: application evidence of the connection's sessions, or of the
+   * named one alone; as long as it is open too, where no challenge is answered (R1).
+   * @returns what to call, once, when the call is over.
+   */
+  callOpened(connection: string, session: string | undefined, now: number): () => void;
 
   /** A challenge was answered that had been sent at `sentAt`. */
   transportEvidence(connection: string, sentAt: number): void;
@@ -126,7 +129,7 @@ export interface SessionTable {
   /** The store has refused: the session is over for good. */
   refused(id: string, now: number): void;
   /** The store's data set has changed: nothing known under the old one lives on (R4). */
-  storeChanged(now: number): void;
+  storeChanged(now: number, isOfNewOne?: (id: string) => boolean): void;
 
   end(id: string, reason: EndReason, cause: EndCause, now: number): boolean;
   /** Its first lease could not be written: it never was. */
@@ -146,7 +149,6 @@ export function createSessionTable(
   effects: SessionTableEffects,
   options: SessionTableOptions,
 ): SessionTable {
-  const { windowMs, quietLimitMs } = options;
   const maxSessions = options.maxSessions ?? MAX_SESSIONS;
   const connections = new Map<string, Connection>();
   const sessions = new Map<string, Session>();
@@ -170,13 +172,18 @@ export function createSessionTable(
       connections: new Set(),
       transportAt: -Infinity,
       applicationAt: now,
-      unchallengedAt: now,
-      openCalls: 0,
-      suspended: false,
+      unchallengedAt: connection.challengeable ? -Infinity : now,
+      silent: false,
       knocked: false,
       leased: undefined,
+      get livesByMessages() {
+        return livesByMessages(session);
+      },
       get lastSignOfLifeAt() {
-        return signOfLife(this as Session);
+        return lastSignOfLife(session, options);
+      },
+      get suspended() {
+        return session.silent || session.knocked;
       },
     };
     sessions.set(session.id, session);
@@ -191,73 +198,59 @@ export function createSessionTable(
     if (connection.challengeable) session.transportAt = Math.max(session.transportAt, connection.transportAt);
   }
 
-  const signOfLife = (session: Session) =>
-    isChallengeable(session) || session.transportAt > session.unchallengedAt
-      ? session.transportAt
-      : session.unchallengedAt;
-
-  function isChallengeable(session: Session): boolean {
-    for (const id of session.connections) if (connections.get(id)?.challengeable) return true;
-    return false;
-  }
-
-  function hasUnchallengeable(session: Session): boolean {
-    for (const id of session.connections) if (connections.get(id)?.challengeable === false) return true;
-    return false;
-  }
-
-  /** What the evidence so far entitles the session to. */
-  function entitled(session: Session): Instants {
-    const byMessages = hasUnchallengeable(session) || !isChallengeable(session) ? session.unchallengedAt : -Infinity;
-    const alive = Math.max(session.transportAt, byMessages) + windowMs;
-    if (session.kind === "implicit") {
-      return { moveUntil: alive, knownUntil: alive, quietUntil: Math.min(alive, session.applicationAt + quietLimitMs) };
+  function livesByMessages(session: Session): boolean {
+    let challengeable = false;
+    for (const id of session.connections) {
+      const connection = connections.get(id);
+      if (connection && !connection.challengeable) return true;
+      if (connection) challengeable = true;
     }
-    const silent = session.applicationAt + windowMs + APPLICATION_GRACE_MS;
-    const moveUntil = Math.min(alive, silent);
-    return { moveUntil, quietUntil: moveUntil, knownUntil: Math.min(alive, silent + SILENT_SESSION_END_MS) };
+    return !challengeable;
   }
 
-  function toRenewal(session: Session): DueRenewal {
-    const instants = entitled(session);
-    const signOfLifeAt = instants.knownUntil - windowMs;
-    return {
-      id: session.id,
-      signOfLifeAt,
-      moveForMs: instants.moveUntil - signOfLifeAt,
-      quietForMs: instants.quietUntil - signOfLifeAt,
-      knownForMs: windowMs,
-    };
-  }
+  const isOf = (session: Session, connection: Connection) =>
+    session.entity === connection.entity && session.host === connection.host;
 
   function find(connection: Connection, id: string): Session {
     const session = sessions.get(id);
     // Whose it is not must not learn that it exists: the same answer as for an unknown one (R8b).
-    if (!session || session.entity !== connection.entity || session.host !== connection.host) {
-      throw new VigilError("session_ended", SESSION_EXPIRED);
-    }
+    if (!session || !isOf(session, connection)) throw new VigilError("session_ended", SESSION_EXPIRED);
     return session;
   }
 
   function noteApplication(session: Session, connection: Connection | undefined, at: number): void {
+    if (!connection) return;
     session.applicationAt = Math.max(session.applicationAt, at);
-    if (!connection || !connection.challengeable) session.unchallengedAt = Math.max(session.unchallengedAt, at);
+    if (!connection.challengeable) session.unchallengedAt = Math.max(session.unchallengedAt, at);
+    session.knocked = false;
   }
 
-  function remove(session: Session): void {
+  /** A call that is still open speaks for a client that cannot be challenged (R1). */
+  function noteOpenCalls(now: number): void {
+    for (const connection of connections.values()) {
+      if (connection.challengeable || connection.openCalls.size === 0) continue;
+      for (const id of connection.sessions) {
+        const isOpen = connection.openCalls.has(id) || connection.openCalls.has(ANY_SESSION);
+        if (isOpen) noteApplication(sessions.get(id)!, connection, now);
+      }
+    }
+  }
+
+  function remove(session: Session, isLost: boolean): void {
     sessions.delete(session.id);
     for (const id of session.connections) {
       const connection = connections.get(id);
       if (!connection) continue;
       connection.sessions.delete(session.id);
+      connection.openCalls.delete(session.id);
       if (connection.implicit === session.id) connection.implicit = undefined;
-      if (connection.lastExplicit === session.id) connection.lastExplicit = undefined;
+      if (connection.lastExplicit === session.id && !isLost) connection.lastExplicit = undefined;
     }
   }
 
   function finish(session: Session, reason: EndReason, cause: EndCause, now: number): void {
     if (!sessions.has(session.id)) return;
-    remove(session);
+    remove(session, reason === "lapsed" || reason === "revoked");
     effects.ended({ session, reason, cause, at: now });
   }
 
@@ -269,6 +262,7 @@ export function createSessionTable(
         implicit: undefined,
         lastExplicit: undefined,
         transportAt: now,
+        openCalls: new Map(),
       });
     },
     unchallengeable(id) {
@@ -282,19 +276,20 @@ export function createSessionTable(
       for (const sessionId of connection.sessions) {
         const session = sessions.get(sessionId)!;
         session.connections.delete(id);
+        // R8b: the last one. Of one that is silent, or closed by who knows whom, only the window tells.
         if (definite && session.connections.size === 0) finish(session, "closed", cause, now);
       }
     },
 
     open(connectionId, now) {
+      table.poll(now);
       return create("explicit", connectionOf(connectionId), now);
     },
     resume(connectionId, id, now) {
+      table.poll(now);
       const connection = connectionOf(connectionId);
       const session = sessions.get(id);
-      if (session?.kind !== "explicit" || session.entity !== connection.entity || session.host !== connection.host) {
-        return create("explicit", connection, now);
-      }
+      if (session?.kind !== "explicit" || !isOf(session, connection)) return create("explicit", connection, now);
       join(session, connection);
       noteApplication(session, connection, now);
       return session;
@@ -322,17 +317,22 @@ export function createSessionTable(
     },
     callOpened(connectionId, sessionId, now) {
       const connection = connections.get(connectionId);
-      const session = sessionId === undefined ? undefined : sessions.get(sessionId);
-      if (session) {
-        session.openCalls += 1;
-        noteApplication(session, connection, now);
-      } else if (connection) {
-        for (const id of connection.sessions) noteApplication(sessions.get(id)!, connection, now);
+      if (!connection) return () => undefined;
+      for (const id of sessionId === undefined ? connection.sessions : [sessionId]) {
+        const session = sessions.get(id);
+        if (session) noteApplication(session, connection, now);
       }
-    },
-    callClosed(sessionId) {
-      const session = sessionId === undefined ? undefined : sessions.get(sessionId);
-      if (session) session.openCalls -= 1;
+      const { openCalls } = connection;
+      const key = sessionId ?? ANY_SESSION;
+      openCalls.set(key, (openCalls.get(key) ?? 0) + 1);
+      let isOpen = true;
+      return () => {
+        const count = openCalls.get(key);
+        if (!isOpen || count === undefined) return;
+        isOpen = false;
+        if (count === 1) openCalls.delete(key);
+        else openCalls.set(key, count - 1);
+      };
     },
 
     transportEvidence(connectionId, sentAt) {
@@ -347,47 +347,34 @@ export function createSessionTable(
     },
     applicationEvidence(connectionId, at) {
       const connection = connections.get(connectionId);
-      if (!connection) return;
-      for (const id of connection.sessions) {
-        const session = sessions.get(id)!;
-        noteApplication(session, connection, at);
-        session.knocked = false;
-      }
+      for (const id of connection?.sessions ?? []) noteApplication(sessions.get(id)!, connection, at);
     },
 
     due(now) {
+      // What has lapsed is over, whatever was heard of it since (R4).
+      table.poll(now);
+      noteOpenCalls(now);
       const renewals: DueRenewal[] = [];
       for (const session of sessions.values()) {
-        if (!session.leased || session.knocked) continue;
-        // A call that is still open speaks for a client that cannot be challenged (R1).
-        if (session.openCalls > 0 && hasUnchallengeable(session)) session.unchallengedAt = now;
-        const { moveUntil, quietUntil, knownUntil } = entitled(session);
-        const { leased } = session;
-        if (moveUntil > leased.moveUntil || quietUntil > leased.quietUntil || knownUntil > leased.knownUntil) {
-          renewals.push(toRenewal(session));
-        }
+        if (!session.leased) continue;
+        const entitled = entitledTo(session, options);
+        if (isAhead(entitled, session.leased)) renewals.push(renewalOf(session.id, entitled, options));
       }
       return renewals;
     },
-    firstLease(id, _now) {
-      return toRenewal(sessions.get(id)!);
-    },
-    accepted({ id, signOfLifeAt, moveForMs, quietForMs, knownForMs }) {
-      const session = sessions.get(id);
-      if (!session) return;
-      const before = session.leased;
-      session.leased = {
-        moveUntil: Math.max(before?.moveUntil ?? -Infinity, signOfLifeAt + moveForMs),
-        quietUntil: Math.max(before?.quietUntil ?? -Infinity, signOfLifeAt + quietForMs),
-        knownUntil: Math.max(before?.knownUntil ?? -Infinity, signOfLifeAt + knownForMs),
-      };
+    firstLease: (id) => renewalOf(id, entitledTo(sessions.get(id)!, options), options),
+    accepted(renewal) {
+      const session = sessions.get(renewal.id);
+      if (session) session.leased = leasedAfter(session.leased, renewal);
     },
     refused(id, now) {
       const session = sessions.get(id);
       if (session) finish(session, "lapsed", "store", now);
     },
-    storeChanged(now) {
-      for (const session of [...sessions.values()]) finish(session, "lapsed", "store", now);
+    storeChanged(now, isOfNewOne = () => false) {
+      for (const session of [...sessions.values()]) {
+        if (!isOfNewOne(session.id)) finish(session, "lapsed", "store", now);
+      }
     },
 
     end(id, reason, cause, now) {
@@ -398,7 +385,7 @@ export function createSessionTable(
     },
     abandon(id) {
       const session = sessions.get(id);
-      if (session) remove(session);
+      if (session) remove(session, false);
     },
     knock(connectionId, now) {
       const connection = connections.get(connectionId);
@@ -418,17 +405,17 @@ export function createSessionTable(
         const { leased } = session;
         if (!leased) continue;
         if (now >= leased.knownUntil) finish(session, "lapsed", "silent", now);
-        else if (now < leased.moveUntil) session.suspended = false;
-        else if (!session.suspended) {
-          session.suspended = true;
+        else if (now < leased.moveUntil) session.silent = false;
+        else if (!session.silent) {
+          session.silent = true;
           effects.suspended(session, "silent", now);
         }
       }
     },
     dueAt() {
       let due = Infinity;
-      for (const { leased, suspended } of sessions.values()) {
-        if (leased) due = Math.min(due, suspended ? leased.knownUntil : leased.moveUntil);
+      for (const { leased, silent } of sessions.values()) {
+        if (leased) due = Math.min(due, silent ? leased.knownUntil : leased.moveUntil);
       }
       return due;
     },

@@ -3,9 +3,9 @@ import { STOP_BACKOFF_MAX_MS, STOP_BACKOFF_MIN_MS } from "./bounds.js";
 export interface StopSettings {
   /** Time that one attempt has until Stop has returned and IsMoving says false, in ms. */
   readonly timeoutMs: number;
-  /** Failed attempts after which it counts as failed; it goes on trying all the same. */
+  /** Failed attempts after the first before it counts as failed; it goes on trying all the same. */
   readonly retries: number;
-  /** Without an acknowledgement this long after the first attempt: escalate, in ms. */
+  /** Without an acknowledgement this long after it was first wanted: escalate, in ms. */
   readonly escalateAfterMs: number;
 }
 
@@ -37,9 +37,8 @@ export interface StopPlan {
 export interface StopEffects {
   attempt(number: number): void;
   escalate(): void;
-  /** `retries` attempts have failed. Told once. */
+  /** One attempt more than `retries` has failed. Told once. */
   gaveWarning(): void;
-  acknowledged(): void;
 }
 
 export function createStopPlan(settings: StopSettings, effects: StopEffects, startedAt: number): StopPlan {
@@ -63,7 +62,7 @@ export function createStopPlan(settings: StopSettings, effects: StopEffects, sta
     failures += 1;
     timeoutAt = Infinity;
     retryAt = now + Math.min(STOP_BACKOFF_MAX_MS, STOP_BACKOFF_MIN_MS * 2 ** (failures - 1));
-    if (failures === settings.retries) effects.gaveWarning();
+    if (failures === settings.retries + 1) effects.gaveWarning();
   };
 
   const plan: StopPlan = {
@@ -75,11 +74,13 @@ export function createStopPlan(settings: StopSettings, effects: StopEffects, sta
       return attempts;
     },
     get outcome(): StopOutcome {
-      if (acknowledgedAt === undefined) return failures >= settings.retries ? "failed" : "pending";
+      if (acknowledgedAt === undefined) return failures > settings.retries ? "failed" : "pending";
       if (escalated) return "escalated";
       return failures > 0 ? "retried" : "stopped";
     },
     again(now) {
+      // A stop that was acknowledged and is in doubt again has its own patience, and escalates like the first (R7).
+      if (acknowledgedAt !== undefined) escalateAt = now + settings.escalateAfterMs;
       acknowledgedAt = undefined;
       firstValid = attempts + 1;
       begin(now);
@@ -90,7 +91,6 @@ export function createStopPlan(settings: StopSettings, effects: StopEffects, sta
       timeoutAt = Infinity;
       retryAt = Infinity;
       escalateAt = Infinity;
-      effects.acknowledged();
     },
     failed(attempt, now) {
       if (attempt !== attempts || acknowledgedAt !== undefined || timeoutAt === Infinity) return;

@@ -27,8 +27,8 @@ export interface SessionKeeper {
   disconnect(connection: string, definite: boolean, cause: EndCause): void;
   transportEvidence(connection: string, sentAt: number): void;
   applicationEvidence(connection: string, at: number): void;
-  callOpened(connection: string, session: string | undefined, at: number): void;
-  callClosed(session: string | undefined): void;
+  /** Returns what to call when the call is over. */
+  callOpened(connection: string, session: string | undefined, at: number): () => void;
   knock(connection: string): void;
 
   /** StartSession; `resume` may be empty. Resolves once the store has its lease. */
@@ -72,6 +72,8 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
   const { clock, store, log } = deps;
   const incarnations = new Map<string, string>();
   const creating = new Map<string, Promise<LeasedSession>>();
+  /** Sessions whose last renewal the store did not accept. */
+  const notRenewed = new Set<string>();
   let flushing: Promise<void> | undefined;
   let storeFailing = false;
   let lastIncarnation = store.incarnation;
@@ -81,6 +83,7 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
     {
       ended(end) {
         incarnations.delete(end.session.id);
+        notRenewed.delete(end.session.id);
         // Only a hurry: the lease ends by itself, and the parts' own deadlines with it.
         store.end(end.session.id).catch((error) => log.debug({ error }, "could not end a lease in the store"));
         deps.ended(end);
@@ -112,8 +115,11 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
       storeFailing = false;
       due.forEach((renewal, index) => {
         const outcome = outcomes[index];
-        if (outcome === "renewed") table.accepted(renewal);
-        else if (outcome === "gone") table.refused(renewal.id, clock.now());
+        if (outcome === "renewed") {
+          notRenewed.delete(renewal.id);
+          table.accepted(renewal);
+        } else if (outcome === "gone") table.refused(renewal.id, clock.now());
+        else notRenewed.add(renewal.id);
       });
     } catch (error) {
       if (!storeFailing) log.warn({ error: VigilError.from(error).message }, "leases could not be renewed");
@@ -148,7 +154,7 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
     lastIncarnation = incarnation;
     if (known) {
       log.warn({}, "the lease store has a new data set: every session ends");
-      table.storeChanged(clock.now());
+      table.storeChanged(clock.now(), (id) => creating.has(id) || incarnations.get(id) === incarnation);
     }
   });
 
@@ -158,10 +164,13 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
       .create({ ...first, windowMs: options.windowMs })
       .then(({ incarnation }) => {
         lastIncarnation ??= incarnation;
+        if (incarnation !== lastIncarnation) {
+          throw new VigilError("store_unavailable", "the lease store's data set has just changed: start again");
+        }
+        if (!table.get(session.id)) throw new VigilError("session_ended", SESSION_EXPIRED);
         incarnations.set(session.id, incarnation);
         table.accepted(first);
         arm();
-        if (!table.get(session.id)) throw new VigilError("session_ended", SESSION_EXPIRED);
         return { id: session.id, incarnation };
       })
       .catch((error) => {
@@ -189,7 +198,6 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
     },
     applicationEvidence: (connection, at) => table.applicationEvidence(connection, at),
     callOpened: (connection, session, at) => table.callOpened(connection, session, at),
-    callClosed: (session) => table.callClosed(session),
     knock: (connection) => table.knock(connection, clock.now()),
 
     async start(connection, resume) {
@@ -202,6 +210,9 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
       table.heartbeat(connection, id, at);
       await renewSoon();
       if (!table.get(id)) throw new VigilError("session_ended", SESSION_EXPIRED);
+      if (notRenewed.has(id)) {
+        throw new VigilError("store_unavailable", "the lease store refused the renewal: it came too late; beat again");
+      }
     },
     forCall: (connection, named) => leased(table.forCall(connection, named, clock.now())),
     leased(id) {

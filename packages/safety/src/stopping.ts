@@ -1,0 +1,102 @@
+import { VigilError } from "@vigil/shared";
+import type { Calls } from "./calls.js";
+import { type GuardEffects, LOSSES, type StopCause } from "./guard-events.js";
+import { isMotion, isSettling, type MotionGroup, type StopRun } from "./motion-group.js";
+import { createStopPlan, type StopSettings } from "./stop-plan.js";
+
+/** Stops motion groups, all resources in parallel, until nothing can move them any more (rules.md, R5 and R7). */
+export interface Stopping {
+  /** Stops the group at once, again if it is being stopped already. */
+  begin(group: MotionGroup, cause: StopCause, session: string | undefined, now: number): void;
+  /** A call in the group has settled: what came after the last Stop may have moved it (R5). */
+  callSettled(group: MotionGroup, now: number): void;
+  acknowledged(group: MotionGroup, resource: string, attempt: number, now: number): void;
+  failed(group: MotionGroup, resource: string, attempt: number, now: number): void;
+  poll(now: number): void;
+  dueAt(): number;
+  isUnderWay(): boolean;
+}
+
+export function createStopping(effects: GuardEffects, calls: Calls, groups: readonly MotionGroup[]): Stopping {
+  function plan(group: MotionGroup, resource: string, settings: StopSettings, now: number): StopRun["plan"] {
+    return createStopPlan(
+      settings,
+      {
+        attempt: (attempt) => effects.stop(resource, attempt),
+        escalate: () => effects.escalate(resource),
+        gaveWarning: () => report(group, resource),
+      },
+      now,
+    );
+  }
+
+  function report(group: MotionGroup, resource: string): void {
+    const run = group.stops.get(resource);
+    if (!run) return;
+    const { plan: of, session, cause } = run;
+    effects.report({
+      kind: "stop",
+      session,
+      cause,
+      resource,
+      sentAt: of.startedAt,
+      acknowledgedAt: of.acknowledgedAt,
+      attempts: of.attempts,
+      outcome: of.outcome,
+    });
+  }
+
+  /** A group leaves `stopping` when nothing in flight can move it and each of its stops is acknowledged (R5). */
+  function finish(group: MotionGroup): void {
+    if (group.stops.size === 0 || isSettling(group)) return;
+    for (const { plan: of } of group.stops.values()) if (of.acknowledgedAt === undefined) return;
+    for (const resource of group.stops.keys()) report(group, resource);
+    group.stops.clear();
+  }
+
+  return {
+    begin(group, cause, session, now) {
+      // A caller that gives its command up still is who moved it last: its loss counts as such (R5).
+      if (cause !== "cancelled") group.owner = undefined;
+      group.users.clear();
+      for (const entry of [...group.inFlight.values()]) {
+        if (isMotion(entry.call)) {
+          calls.abort(entry, new VigilError("stopping", `${entry.call.resource} is being stopped`));
+        } else if (!entry.aborted) group.users.add(entry.call.session);
+      }
+      calls.dropSuccessor(
+        group,
+        "stopping",
+        "the resource is being stopped; send the command again once it has stopped",
+      );
+      if (LOSSES.has(cause) && session !== undefined && group.rearm === "manual") group.awaitsRearm = true;
+      for (const [resource, settings] of group.stoppable) {
+        const run = group.stops.get(resource);
+        if (!run) {
+          group.stops.set(resource, { plan: plan(group, resource, settings, now), session, cause });
+          continue;
+        }
+        run.session ??= session;
+        if (LOSSES.has(cause) && !LOSSES.has(run.cause)) run.cause = cause;
+        run.plan.again(now);
+      }
+    },
+    callSettled(group, now) {
+      for (const { plan: of } of group.stops.values()) of.again(now);
+    },
+    acknowledged(group, resource, attempt, now) {
+      group.stops.get(resource)?.plan.acknowledged(attempt, now);
+      finish(group);
+    },
+    failed: (group, resource, attempt, now) => group.stops.get(resource)?.plan.failed(attempt, now),
+    poll(now) {
+      for (const group of groups) for (const { plan: of } of [...group.stops.values()]) of.poll(now);
+    },
+    dueAt() {
+      let due = Infinity;
+      for (const group of groups) for (const { plan: of } of group.stops.values()) due = Math.min(due, of.dueAt());
+      return due;
+    },
+    isUnderWay: () => groups.some((group) => group.stops.size > 0),
+  };
+}
