@@ -34,7 +34,9 @@ export function createAnswerer(deps: TransportDeps, options: PeerOptions = {}): 
       } catch (error) {
         fail(error);
         if (error instanceof VigilError) throw error;
-        throw new VigilError("bad_request", `this offer cannot be answered: ${(error as Error).message}`, { cause: error });
+        throw new VigilError("bad_request", `this offer cannot be answered: ${(error as Error).message}`, {
+          cause: error,
+        });
       }
     },
     async close() {

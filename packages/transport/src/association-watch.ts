@@ -55,6 +55,10 @@ function isNewTsn({ lastReceivedTsn, sackMisOrdered }: Association, tsn: number)
 }
 
 /** Sends one challenge. An association that cannot send now just goes without an answer. */
-export function sendChallenge(association: Association, challenges: Challenges, onError: (error: unknown) => void): void {
+export function sendChallenge(
+  association: Association,
+  challenges: Challenges,
+  onError: (error: unknown) => void,
+): void {
   association.sendChunk(createHeartbeat(challenges.issue())).catch(onError);
 }

@@ -14,7 +14,7 @@ export function createChannel(
   { label, streamId }: { label: string; streamId: number },
 ): OwnedChannel {
   const listeners = new Set<(message: Buffer | string) => void>();
-  let unheard: (Buffer | string)[] = [];
+  const unheard: (Buffer | string)[] = [];
 
   const deliver = (message: Buffer | string) => {
     if (listeners.size === 0) {

@@ -1,7 +1,8 @@
 import { VigilError } from "@vigil/shared";
+import type { RTCPeerConnection } from "werift";
 import type { Peer, PeerOptions, SessionDescription, TransportDeps } from "./peer.js";
-import { localDescription } from "./renegotiation.js";
 import { sanitizeRemoteSdp } from "./remote-description.js";
+import { localDescription } from "./renegotiation.js";
 import { createWeriftPeer } from "./werift-peer.js";
 
 /** Dials an answerer: the part's end of a link. */
@@ -29,7 +30,9 @@ export function createDialer(deps: TransportDeps, options: PeerOptions = {}): Di
       const opened = new Promise<void>((resolve, reject) => {
         peer.on("open", () => resolve());
         peer.on("closed", ({ cause }) =>
-          reject(new VigilError("deadline", `the connection did not open (${cause}): check that UDP passes, dial again`)),
+          reject(
+            new VigilError("deadline", `the connection did not open (${cause}): check that UDP passes, dial again`),
+          ),
         );
       });
       try {
@@ -48,10 +51,9 @@ export function createDialer(deps: TransportDeps, options: PeerOptions = {}): Di
   };
 }
 
-type Connection = ReturnType<typeof createWeriftPeer>["connection"];
-
-async function negotiate(
-  connection: Connection,
+/** One round of offer and answer, ours the offer. */
+export async function negotiate(
+  connection: RTCPeerConnection,
   exchange: (offer: SessionDescription) => Promise<SessionDescription>,
 ): Promise<void> {
   await connection.setLocalDescription(await connection.createOffer());

@@ -9,8 +9,11 @@ import { verifyHandshake } from "./workarounds/verified-handshake.js";
 
 const CLOSE_NOTIFY = 0;
 const FATAL = 2;
+/** werift's number for a DTLS server. */
+const SERVER_SESSION = 2;
 const CLIENT_HELLO = 1;
 const SERVER_HELLO = 2;
+const HANDSHAKE_HEADER_BYTES = 12;
 /** What may arrive ahead of the keys or of the certificate's check: one flight, and the first packet of SCTP. */
 const MAX_EARLY_RECORDS = 8;
 
@@ -50,18 +53,26 @@ export function guardDtls(
     const { messages, repeated } = ordered.receive(record);
     if (repeated.includes(CLIENT_HELLO) || repeated.includes(SERVER_HELLO)) events.onFlightMissed();
     for (const message of messages) inner(message);
-    // A Finished may have overtaken the key exchange.
+    // A Finished may have overtaken the messages before it.
     if (messages.length > 0) for (const waiting of early.splice(0)) protectedRecord(waiting);
+  };
+
+  const keep = (record: DtlsRecord) => {
+    if (early.length < MAX_EARLY_RECORDS) early.push(record);
   };
 
   const protectedRecord = (record: DtlsRecord) => {
     if (!dtls.cipher.cipher) {
-      if (early.length < MAX_EARLY_RECORDS) early.push({ ...record, bytes: Buffer.from(record.bytes) });
+      keep(record);
       return;
     }
     if (uses("replay-window") && !window.admits(record.header.sequenceNumber)) return;
     const content = openRecord(dtls, record);
     if (!content) return;
+    if (isAheadOfItsTurn(record, content)) {
+      keep(record);
+      return;
+    }
     window.advance(record.header.sequenceNumber);
     switch (record.header.contentType) {
       case ContentType.applicationData:
@@ -77,9 +88,17 @@ export function guardDtls(
     }
   };
 
+  const isAheadOfItsTurn = ({ header }: DtlsRecord, content: Buffer) =>
+    header.contentType === ContentType.handshake &&
+    !dtls.connected &&
+    uses("ordered-handshake") &&
+    content.length > HANDSHAKE_HEADER_BYTES &&
+    content.readUInt16BE(4) > ordered.next;
+
   const finished = (record: DtlsRecord, content: Buffer) => {
     if (dtls.connected) {
-      events.onFlightMissed();
+      // Only whoever sends the last flight repeats it; were the client to do so too, both would go on for ever.
+      if (dtls.sessionType === SERVER_SESSION) events.onFlightMissed();
       return;
     }
     try {

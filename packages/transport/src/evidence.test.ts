@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { fork } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { test } from "node:test";
 import { createAnswerer } from "./answerer.js";
 import { createChallenger } from "./challenger.js";
 import { createChallenges } from "./challenges.js";
-import type { Peer, SessionDescription } from "./peer.js";
+import type { Peer } from "./peer.js";
 import { isApplicationRecord } from "./testing/forwarder.js";
+import { createClientHost } from "./testing/node-client.js";
 import { deps, LOOPBACK, linkRig, nodeRig, pause, recordOf, until } from "./testing/rig.js";
 
 test("an answered challenge is evidence dated at its sending", async () => {
@@ -85,33 +84,27 @@ test("an answer to what was never asked, or asked long ago, is no evidence", () 
   assert.equal(challenges.redeem(oldest), undefined);
 });
 
-/** A client in a process of its own, so that it can be killed. */
-async function clientProcess(peerOf: (peer: Peer) => void) {
-  const answerer = createAnswerer(deps, LOOPBACK);
-  const child = fork(new URL("./testing/client-process.js", import.meta.url), { stdio: "inherit" });
-  const [offer] = (await once(child, "message")) as [SessionDescription];
-  const { answer, peer } = await answerer.answer(offer);
-  peerOf(peer);
-  child.send(answer);
-  await once(child, "message");
-  await until(() => peer.state === "open", "the server's end opens");
-  return { child, peer, answerer };
-}
-
 test("a killed client gives no evidence any more, whatever junk comes to its port", async () => {
-  const { child, peer, answerer } = await clientProcess(() => {});
+  const answerer = createAnswerer(deps, LOOPBACK);
+  const host = createClientHost();
+  await host.dial(async (offer) => (await answerer.answer(offer)).answer);
+  const [peer] = [...answerer.peers] as [Peer];
+  await until(() => peer.state === "open", "the server's end opens");
   const record = recordOf(peer);
   const challenger = createChallenger({ clock: deps.clock, peer }, { intervalMs: 20 });
   await until(() => record.evidence.length >= 5, "challenges are answered");
-  child.kill("SIGKILL");
-  await once(child, "exit");
+  await host.kill();
   await pause(20); // What was on its way when the process died.
   const before = record.evidence.length;
 
   const junk = createSocket("udp4");
   const port = Number(peer.localAddress()!.split(":")[1]);
   for (let i = 0; i < 50; i++) {
-    junk.send(i % 2 ? deps.random.bytes(60) : Buffer.from([23, 254, 253, 0, 1, 0, 0, 0, 0, 1, i, 0, 1, 9]), port, "127.0.0.1");
+    junk.send(
+      i % 2 ? deps.random.bytes(60) : Buffer.from([23, 254, 253, 0, 1, 0, 0, 0, 0, 1, i, 0, 1, 9]),
+      port,
+      "127.0.0.1",
+    );
     await pause(10);
   }
   assert.equal(record.evidence.length, before);

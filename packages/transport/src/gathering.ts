@@ -24,7 +24,10 @@ export function gatherOnHostAddresses(
     const protocol = new StunProtocol();
     const host = protocol as unknown as HostProtocol;
     try {
-      const port = await bindUdpPort({ random, ...(log && { log }) }, { address, ...(udpPorts && { ports: udpPorts }) });
+      const port = await bindUdpPort(
+        { random, ...(log && { log }) },
+        { address, ...(udpPorts && { ports: udpPorts }) },
+      );
       if (connection.state === "closed") {
         await port.close();
         return undefined;

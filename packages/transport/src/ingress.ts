@@ -11,7 +11,11 @@ const isDtls = (first: number) => first >= 20 && first < 64;
  * What may come in through a peer's ports: STUN whose requests are signed, and DTLS from addresses that STUN has made
  * known. Anything else (media, junk) goes no further. None of it is a sign of life.
  */
-export function createIngressFilter(connection: IceConnection, uses: Uses): DatagramFilter {
+export function createIngressFilter(
+  connection: IceConnection,
+  uses: Uses,
+  isFormerPath: (ip: string, port: number) => boolean,
+): DatagramFilter {
   return (data, [ip, port]) => {
     const first = data[0];
     if (first === undefined) return false;
@@ -19,7 +23,8 @@ export function createIngressFilter(connection: IceConnection, uses: Uses): Data
     if (!isDtls(first)) return false;
     return (
       !uses("stun-integrity") ||
-      connection.remoteCandidates.some((candidate) => candidate.host === ip && candidate.port === port)
+      connection.remoteCandidates.some((candidate) => candidate.host === ip && candidate.port === port) ||
+      isFormerPath(ip, port)
     );
   };
 }

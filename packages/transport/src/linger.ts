@@ -1,6 +1,6 @@
 import type { Clock } from "@vigil/shared";
-import { ContentType } from "./dtls-records.js";
 import { sealCloseNotify, sealRecord } from "./dtls-keys.js";
+import { ContentType } from "./dtls-records.js";
 import { createAbort, createPacket } from "./sctp-chunks.js";
 import { type Association, AssociationState, type DtlsObject, type DtlsTransport } from "./werift-internals.js";
 
@@ -10,7 +10,10 @@ const MIN_ANSWER_INTERVAL_MS = 100;
 /** Says once that the connection is over: ABORT for SCTP, close_notify for DTLS. */
 export async function sayGoodbye(association: Association, dtls: DtlsObject): Promise<void> {
   const { localPort, remotePort, remoteVerificationTag } = association;
-  const abort = createPacket({ localPort, remotePort: remotePort!, verificationTag: remoteVerificationTag }, createAbort());
+  const abort = createPacket(
+    { localPort, remotePort: remotePort!, verificationTag: remoteVerificationTag },
+    createAbort(),
+  );
   await dtls.transport.send(sealRecord(dtls, ContentType.applicationData, abort));
   await dtls.transport.send(sealCloseNotify(dtls));
 }
@@ -23,7 +26,12 @@ export function silence(association: Association, transport: DtlsTransport): voi
 
 /** Says goodbye again to whatever authenticated packet still comes: the other side did not hear it. */
 export function repeatGoodbye(
-  { clock, association, dtls, transport }: {
+  {
+    clock,
+    association,
+    dtls,
+    transport,
+  }: {
     clock: Clock;
     association: Association;
     dtls: DtlsObject;

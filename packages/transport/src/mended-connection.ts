@@ -13,14 +13,16 @@ import {
   dtlsTransportOf,
   type IceConnection,
 } from "./werift-internals.js";
+import { bundleChunks } from "./workarounds/bundled-chunks.js";
 import { skipUsedRecordNumbers } from "./workarounds/first-record-lost.js";
 import { type FlightRetransmission, retransmitFlights } from "./workarounds/flight-retransmission.js";
 import { holdEarlyDatagrams } from "./workarounds/held-datagrams.js";
-import { askForImmediateSack } from "./workarounds/immediate-sack.js";
+import { surviveIceRestart } from "./workarounds/ice-restart.js";
 import { connectAtOnce } from "./workarounds/immediate-client-hello.js";
+import { askForImmediateSack } from "./workarounds/immediate-sack.js";
 import { closeForGood } from "./workarounds/leaks.js";
 import { checkSctp } from "./workarounds/malformed-sctp.js";
-import type { Uses } from "./workarounds/names.js";
+import { usesOf } from "./workarounds/names.js";
 import { dropPublicStun } from "./workarounds/no-public-stun.js";
 import { skipSrtp } from "./workarounds/no-srtp.js";
 import { lowerRetransmissionTimeout } from "./workarounds/retransmission-timeout.js";
@@ -41,6 +43,8 @@ export interface MendedConnection {
   readonly iceConnection: IceConnection;
   fingerprints(): { local: string; remote: string } | undefined;
   addCandidate(candidate: CandidateInit): void;
+  /** To be called when both descriptions of a later negotiation are set. */
+  onNegotiated(): void;
   /** Tells the other side that it is over, if it can hear; nothing is delivered or repeated from here on. */
   sayGoodbye(isDue: boolean): Promise<void>;
   /** Says it again to whoever did not hear, until `release`. */
@@ -55,15 +59,16 @@ export function mendConnection(
   connection: RTCPeerConnection,
   events: ConnectionEvents,
 ): MendedConnection {
-  const without = new Set<string>(options.without);
-  const uses: Uses = (name) => !without.has(name);
+  const uses = usesOf(options);
   const association = associationOf(connection);
   const transport = dtlsTransportOf(connection);
   const iceConnection = transport.iceTransport.connection;
 
   if (uses("no-public-stun") && !options.iceServers?.length) dropPublicStun(iceConnection);
   if (uses("unbounded-transactions")) boundTransactionMemory(iceConnection);
-  gatherOnHostAddresses(deps, options, iceConnection, createIngressFilter(iceConnection, uses));
+  const restart = uses("ice-restart") ? surviveIceRestart(transport, events.onFailed) : undefined;
+  const isFormerPath = (ip: string, port: number) => restart?.isFormerPath(ip, port) ?? false;
+  gatherOnHostAddresses(deps, options, iceConnection, createIngressFilter(iceConnection, uses, isFormerPath));
   if (uses("no-srtp")) skipSrtp(transport);
 
   const held = uses("held-datagrams") ? holdEarlyDatagrams(iceConnection) : undefined;
@@ -77,10 +82,12 @@ export function mendConnection(
     if (uses("immediate-client-hello")) connectAtOnce(dtls, events.onFailed);
     held?.release(dtls);
   };
+  const bundle = uses("bundled-chunks") ? bundleChunks(association) : undefined;
   const receiveData = (datagram: Buffer) => {
     const admitted = uses("malformed-sctp") ? checkSctp(association, datagram) : datagram;
     if (!admitted) return;
-    const handled = association.handleData(admitted);
+    const handle = () => association.handleData(admitted);
+    const handled = bundle ? bundle.during(handle) : handle();
     if (uses("malformed-sctp")) handled.catch((error: unknown) => deps.log?.debug({ error }, "SCTP packet refused"));
   };
   let dtls: DtlsObject | undefined;
@@ -106,8 +113,7 @@ export function mendConnection(
     if (state === "failed") events.onClosedBelow();
   });
 
-  const isUp = () =>
-    transport.state === "connected" && association.associationState === AssociationState.established;
+  const isUp = () => transport.state === "connected" && association.associationState === AssociationState.established;
 
   return {
     association,
@@ -122,6 +128,7 @@ export function mendConnection(
         deps.log?.debug({ error: String(error) }, "candidate refused");
       });
     },
+    onNegotiated: () => restart?.onNegotiated(),
     async sayGoodbye(isDue) {
       const isHeard = isDue && isUp();
       silence(association, transport);

@@ -1,5 +1,7 @@
 import type { MessageSink } from "./send-queue.js";
 import { type Association, AssociationState } from "./werift-internals.js";
+import type { Uses } from "./workarounds/names.js";
+import { createMessageQueue } from "./workarounds/waiting-senders.js";
 
 /** RFC 8831, section 8: payload protocol identifiers. */
 const ProtocolId = { text: 51, binary: 53, binaryEmpty: 57, textEmpty: 56 } as const;
@@ -8,7 +10,12 @@ const ProtocolId = { text: 51, binary: 53, binaryEmpty: 57, textEmpty: 56 } as c
  * Messages between the send queue and the association. werift's own data channels are left out: theirs take channels
  * that the other side opens, throw inside a promise on an unknown identifier, and have one queue for all priorities.
  */
-export function createMessageSink(association: Association): MessageSink {
+export function createMessageSink(
+  association: Association,
+  uses: Uses,
+  onError: (error: unknown) => void,
+): MessageSink {
+  const queueMessage = uses("waiting-senders") ? createMessageQueue(association) : undefined;
   return {
     get isReady() {
       return association.associationState === AssociationState.established;
@@ -16,8 +23,13 @@ export function createMessageSink(association: Association): MessageSink {
     get waitingChunks() {
       return association.outboundQueue.length;
     },
-    send(streamId, message, isText) {
-      return association.send(streamId, isText ? ProtocolId.text : ProtocolId.binary, message, { ordered: true });
+    queue(streamId, message, isText) {
+      const protocolId = isText ? ProtocolId.text : ProtocolId.binary;
+      if (queueMessage) queueMessage(streamId, protocolId, message);
+      else association.send(streamId, protocolId, message, { ordered: true }).catch(onError);
+    },
+    transmit() {
+      association.transmit().catch(onError);
     },
   };
 }

@@ -27,7 +27,10 @@ export function encodeDescription(description: SessionDescription): string {
  * Answers an offer of the other side, the first one or a later one. Media sections stay in the answer but inactive:
  * nothing here sends or takes media. All our candidates are in the answer.
  */
-export async function answerOffer(connection: RTCPeerConnection, offer: SessionDescription): Promise<SessionDescription> {
+export async function answerOffer(
+  connection: RTCPeerConnection,
+  offer: SessionDescription,
+): Promise<SessionDescription> {
   await connection.setRemoteDescription({ type: "offer", sdp: sanitizeRemoteSdp(offer.sdp) });
   for (const transceiver of connection.getTransceivers()) transceiver.setDirection("inactive");
   await connection.setLocalDescription(await connection.createAnswer());

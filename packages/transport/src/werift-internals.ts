@@ -49,6 +49,7 @@ interface WeriftEvent<Args extends unknown[]> {
   subscribe(listener: (...args: Args) => void): { unSubscribe(): void };
   execute(...args: Args): void;
   allUnsubscribe(): void;
+  asPromise: (timeLimit?: number) => Promise<Args>;
 }
 
 export interface Association {
@@ -80,6 +81,7 @@ export interface Association {
   receiveSackChunk(chunk: IncomingChunk): Promise<void>;
   sendChunk(chunk: OutgoingChunk): Promise<void>;
   send(streamId: number, protocolId: number, data: Buffer, options: { ordered: boolean }): Promise<void>;
+  transmit(): Promise<void>;
   setState(state: number): void;
 }
 
@@ -143,6 +145,7 @@ export interface DtlsTransport {
 }
 
 export interface CandidatePairView {
+  readonly protocol: HostProtocol;
   readonly id: string;
   readonly remoteAddr: [string, number];
   readonly localCandidate: Candidate;
@@ -164,6 +167,7 @@ export interface IceConnection {
   readonly checkList: CandidatePairView[];
   protocols: HostProtocol[];
   readonly onData: WeriftEvent<[Buffer]>;
+  send: (data: Buffer) => Promise<void>;
   ensureProtocol(protocol: HostProtocol): void;
   pairLocalProtocol(protocol: HostProtocol): void;
   appendLocalCandidate(candidate: Candidate): void;
@@ -177,6 +181,7 @@ export interface HostProtocol {
   localCandidate?: Candidate;
   transport?: unknown;
   datagramReceived(data: Buffer, address: [string, number]): void;
+  sendData(data: Buffer, address: [string, number]): Promise<void>;
 }
 
 export const associationOf = (connection: RTCPeerConnection): Association =>

@@ -3,13 +3,14 @@ import { RTCPeerConnection } from "werift";
 import { sendChallenge, watchAssociation } from "./association-watch.js";
 import { createChallenges } from "./challenges.js";
 import { createChannel, type OwnedChannel } from "./channel.js";
-import { createMessageSink, receiveMessages } from "./message-path.js";
-import { type MendedConnection, mendConnection } from "./mended-connection.js";
 import { formatAddress } from "./host-addresses.js";
+import { type MendedConnection, mendConnection } from "./mended-connection.js";
+import { createMessageSink, receiveMessages } from "./message-path.js";
 import type { CloseCause, CloseOptions, Peer, PeerEvents, PeerOptions, TransportDeps } from "./peer.js";
 import { isUsableCandidate } from "./remote-description.js";
 import { answerOffer, decodeDescription, encodeDescription } from "./renegotiation.js";
 import { createSendQueue } from "./send-queue.js";
+import { usesOf } from "./workarounds/names.js";
 
 /** Negotiated by every Viam SDK (viam-wire.md). */
 const DATA_STREAM = 0;
@@ -25,14 +26,11 @@ export interface WeriftPeer {
 }
 
 /** `onReleased` is called once nothing of the peer is left, which is after `closed` and after any lingering. */
-export function createWeriftPeer(
-  deps: TransportDeps,
-  options: PeerOptions,
-  onReleased: () => void,
-): WeriftPeer {
+export function createWeriftPeer(deps: TransportDeps, options: PeerOptions, onReleased: () => void): WeriftPeer {
   const { clock, random, log } = deps;
   const id = uuid(random);
-  const emitter = createEmitter<PeerEvents>((error) => log?.warn({ peer: id, error: String(error) }, "listener threw"));
+  const onListenerError = (error: unknown) => log?.warn({ peer: id, error: String(error) }, "listener threw");
+  const emitter = createEmitter<PeerEvents>(onListenerError);
   const connection = new RTCPeerConnection({
     bundlePolicy: "max-bundle",
     iceServers: (options.iceServers ?? []).flatMap(({ urls, ...rest }) =>
@@ -88,7 +86,7 @@ export function createWeriftPeer(
     onChannelReset: () => gone("shutdown"),
   });
   const { association } = mended;
-  const queue = createSendQueue({ clock }, createMessageSink(association));
+  const queue = createSendQueue({ clock }, createMessageSink(association, usesOf(options), fail));
   association.flush.subscribe(() => queue.pump());
 
   const challenges = createChallenges({ clock, random });
@@ -108,7 +106,7 @@ export function createWeriftPeer(
   });
 
   const channelOf = (label: string, streamId: number): OwnedChannel =>
-    createChannel({ queue, isOpen: () => state === "open", onError: fail }, { label, streamId });
+    createChannel({ queue, isOpen: () => state === "open", onError: onListenerError }, { label, streamId });
   const data = channelOf("data", DATA_STREAM);
   const negotiation = channelOf("negotiation", NEGOTIATION_STREAM);
 
@@ -121,6 +119,7 @@ export function createWeriftPeer(
       .then(async () => {
         if (state === "closed") return;
         const answer = await answerOffer(connection, offer);
+        mended.onNegotiated();
         if (state === "open") negotiation.send(encodeDescription(answer));
       })
       .catch((error: unknown) => log?.warn({ peer: id, error: String(error) }, "renegotiation refused"))

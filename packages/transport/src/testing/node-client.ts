@@ -1,17 +1,19 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { after } from "node:test";
-import nodeDataChannel from "node-datachannel";
 import type { SessionDescription } from "../peer.js";
-
-const { PeerConnection } = nodeDataChannel;
+import type { ChannelName, FromClient, ToClient } from "./client-messages.js";
 
 /** A libdatachannel client as Viam's Node SDK makes one: both channels negotiated. */
 export interface NodeClient {
-  readonly data: nodeDataChannel.DataChannel;
-  readonly negotiation: nodeDataChannel.DataChannel;
-  readonly connection: nodeDataChannel.PeerConnection;
-  /** ms from the call of `dial` to the data channel's opening. */
+  /** ms from the dial to the data channel's opening, signalling included. */
   readonly openedAfterMs: number;
+  /** Resolves when the client's data channel is closed, whoever did it. */
   readonly closed: Promise<void>;
+  readonly messages: { channel: ChannelName; message: Buffer | string }[];
+  send(channel: ChannelName, message: Buffer | string): void;
+  /** Round trips of `count` messages, one after the other, in ms, measured in the client. */
+  echo(count: number): Promise<number[]>;
   close(): void;
 }
 
@@ -20,56 +22,110 @@ export interface DialOptions {
   attempts?: number;
 }
 
-type Exchange = (offer: SessionDescription) => Promise<SessionDescription>;
+export type Exchange = (offer: SessionDescription) => Promise<SessionDescription>;
 
-let hasHung = false;
-// A connection that never opened keeps the process alive for 8 s and more. Not called without need: the clean-up itself
-// crashes now and then.
-after(() => {
-  if (hasHung) nodeDataChannel.cleanup();
-});
-
-/** Dials, with a timeout and another try: 1 to 3 in 1,000 dials of libdatachannel hang under connect storms. */
-export async function dialNodeClient(exchange: Exchange, options: DialOptions = {}): Promise<NodeClient> {
-  const { timeoutMs = 5000, attempts = 2 } = options;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await dialOnce(exchange, timeoutMs);
-    } catch (error) {
-      if (attempt >= attempts) throw error;
-    }
-  }
+/** A process with libdatachannel clients in it. */
+export interface ClientHost {
+  dial(exchange: Exchange, options?: DialOptions): Promise<NodeClient>;
+  /** SIGKILL: the clients say nothing any more. Resolves when the process is gone. */
+  kill(): Promise<void>;
 }
 
-async function dialOnce(exchange: Exchange, timeoutMs: number): Promise<NodeClient> {
-  const startedAt = performance.now();
-  const connection = new PeerConnection("client", { iceServers: [], bindAddress: "127.0.0.1", disableAutoNegotiation: true });
-  const gathered = new Promise<void>((resolve) => {
-    connection.onGatheringStateChange((state) => {
-      if (state === "complete") resolve();
+export function createClientHost(): ClientHost {
+  const child = fork(new URL("./client-process.js", import.meta.url), {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const handlers = new Map<number, (message: FromClient) => void>();
+  child.on("message", (message: FromClient) => handlers.get(message.id)?.(message));
+  let ids = 0;
+
+  const dialOnce = (exchange: Exchange, timeoutMs: number) => connect(child, handlers, ++ids, exchange, timeoutMs);
+
+  return {
+    async dial(exchange, { timeoutMs = 5000, attempts = 2 } = {}) {
+      // 1 to 3 in 1,000 dials of libdatachannel hang under connect storms (viam-wire.md), hence another try.
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await dialOnce(exchange, timeoutMs);
+        } catch (error) {
+          if (attempt >= attempts) throw error;
+        }
+      }
+    },
+    async kill() {
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      child.kill("SIGKILL");
+      await once(child, "exit");
+    },
+  };
+}
+
+function connect(
+  child: ChildProcess,
+  handlers: Map<number, (message: FromClient) => void>,
+  id: number,
+  exchange: Exchange,
+  timeoutMs: number,
+): Promise<NodeClient> {
+  const tell = (message: ToClient) => child.send(message);
+  const messages: NodeClient["messages"] = [];
+  let onEchoed: (roundTripsMs: number[]) => void = () => {};
+  let onClosed = () => {};
+  const closed = new Promise<void>((resolve) => {
+    onClosed = resolve;
+  });
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no channel within ${timeoutMs} ms`)), timeoutMs);
+    const refuse = (error: unknown) => {
+      clearTimeout(timer);
+      tell({ op: "close", id });
+      reject(error);
+    };
+    handlers.set(id, (event) => {
+      switch (event.op) {
+        case "offer":
+          exchange(event.offer).then((answer) => tell({ op: "answer", id, answer }), refuse);
+          return;
+        case "open":
+          clearTimeout(timer);
+          resolve({
+            openedAfterMs: event.afterMs,
+            closed,
+            messages,
+            send: (channel, message) =>
+              tell({
+                op: "send",
+                id,
+                channel,
+                ...(typeof message === "string" ? { text: message } : { base64: message.toString("base64") }),
+              }),
+            echo: (count) =>
+              new Promise((settle) => {
+                onEchoed = settle;
+                tell({ op: "echo", id, count });
+              }),
+            close: () => tell({ op: "close", id }),
+          });
+          return;
+        case "message":
+          messages.push({ channel: event.channel, message: event.text ?? Buffer.from(event.base64!, "base64") });
+          return;
+        case "echoed":
+          onEchoed(event.roundTripsMs);
+          return;
+        case "closed":
+          onClosed();
+      }
     });
+    tell({ op: "dial", id });
   });
-  const data = connection.createDataChannel("data", { negotiated: true, id: 0 });
-  const negotiation = connection.createDataChannel("negotiation", { negotiated: true, id: 1 });
-  const closed = new Promise<void>((resolve) => data.onClosed(() => resolve()));
-  const opened = new Promise<number>((resolve) => data.onOpen(() => resolve(performance.now() - startedAt)));
-  let timer: NodeJS.Timeout | undefined;
-  const expired = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no channel within ${timeoutMs} ms`)), timeoutMs);
-  });
-  try {
-    connection.setLocalDescription("offer");
-    await Promise.race([gathered, expired]);
-    const offer = connection.localDescription();
-    const answer = await Promise.race([exchange({ type: "offer", sdp: offer!.sdp }), expired]);
-    connection.setRemoteDescription(answer.sdp, "answer");
-    const openedAfterMs = await Promise.race([opened, expired]);
-    return { data, negotiation, connection, openedAfterMs, closed, close: () => connection.close() };
-  } catch (error) {
-    hasHung = true;
-    connection.close();
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
+}
+
+let shared: ClientHost | undefined;
+after(() => shared?.kill());
+
+/** Dials from a process that all clients of a test file share. */
+export function dialNodeClient(exchange: Exchange, options: DialOptions = {}): Promise<NodeClient> {
+  shared ??= createClientHost();
+  return shared.dial(exchange, options);
 }

@@ -1,7 +1,9 @@
 import { createSystemClock, systemRandom } from "@vigil/shared";
+import type { RTCPeerConnection } from "werift";
 import { type Answerer, createAnswerer } from "../answerer.js";
-import { createDialer, type Dialer } from "../dialer.js";
+import { createDialer, type Dialer, negotiate } from "../dialer.js";
 import type { CloseCause, Evidence, Peer, PeerOptions, TransportDeps } from "../peer.js";
+import { createWeriftPeer } from "../werift-peer.js";
 import { createForwarder, type Forwarder, withoutCandidates } from "./forwarder.js";
 import { type DialOptions, dialNodeClient, type NodeClient } from "./node-client.js";
 
@@ -53,25 +55,25 @@ type Exchange = Parameters<Dialer["dial"]>[0];
 async function serve(options: RigOptions, connect: (exchange: Exchange) => Promise<void>): Promise<Served> {
   const answerer = createAnswerer(deps, { ...LOOPBACK, ...options.answerer });
   let served: { server: Peer; record: Record; forwarder: Forwarder | undefined } | undefined;
-  await connect(async (offer) => {
+  const close = async () => {
+    await answerer.close();
     served?.forwarder?.close();
-    const forwarder = options.forwarded ? await createForwarder() : undefined;
-    if (forwarder && typeof options.forwarded === "function") options.forwarded(forwarder);
-    const { answer, peer } = await answerer.answer(forwarder ? withoutCandidates(offer) : offer);
-    served = { server: peer, record: recordOf(peer), forwarder };
-    return forwarder ? forwarder.rewrite(answer) : answer;
-  });
-  const { server, record, forwarder } = served!;
-  return {
-    answerer,
-    server,
-    record,
-    forwarder,
-    async close() {
-      await answerer.close();
-      forwarder?.close();
-    },
   };
+  try {
+    await connect(async (offer) => {
+      served?.forwarder?.close();
+      const forwarder = options.forwarded ? await createForwarder() : undefined;
+      if (forwarder && typeof options.forwarded === "function") options.forwarded(forwarder);
+      const { answer, peer } = await answerer.answer(forwarder ? withoutCandidates(offer) : offer);
+      served = { server: peer, record: recordOf(peer), forwarder };
+      return forwarder ? forwarder.rewrite(answer) : answer;
+    });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const { server, record, forwarder } = served!;
+  return { answerer, server, record, forwarder, close };
 }
 
 export interface NodeRig extends Served {
@@ -99,6 +101,37 @@ export interface LinkRig extends Served {
   client: Peer;
   clientRecord: Record;
   dialer: Dialer;
+}
+
+export interface OpenLinkRig extends Served {
+  client: Peer;
+  clientRecord: Record;
+  /** werift's own objects under the client's end, for a client that misbehaves. */
+  connection: RTCPeerConnection;
+}
+
+/** A link whose client's end is laid open; `prepare` sees it before anything is sent. */
+export async function openLinkRig(
+  options: RigOptions = {},
+  prepare: (connection: RTCPeerConnection) => void = () => {},
+): Promise<OpenLinkRig> {
+  const { peer, connection } = createWeriftPeer(deps, { ...LOOPBACK, ...options.dialer }, () => {});
+  prepare(connection);
+  const clientRecord = recordOf(peer);
+  const served = await serve(options, async (exchange) => {
+    await negotiate(connection, exchange);
+    await until(() => peer.state !== "connecting", "the client's end opens or fails", 15_000);
+  });
+  return {
+    ...served,
+    client: peer,
+    clientRecord,
+    connection,
+    async close() {
+      await peer.close();
+      await served.close();
+    },
+  };
 }
 
 /** Two ends of ours: a link. */

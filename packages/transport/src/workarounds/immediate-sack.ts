@@ -10,7 +10,8 @@ const I_BIT = 0x08;
 export function askForImmediateSack(association: Association): void {
   const sendChunk = association.sendChunk.bind(association);
   association.sendChunk = (chunk) => {
-    if (chunk.type === ChunkType.data && association.outboundQueue.length === 0) chunk.flags = (chunk.flags ?? 0) | I_BIT;
+    if (chunk.type === ChunkType.data && association.outboundQueue.length === 0)
+      chunk.flags = (chunk.flags ?? 0) | I_BIT;
     return sendChunk(chunk);
   };
 }

@@ -9,6 +9,9 @@ const PAST_ALL_FLIGHTS = 100;
  * werift shows, and the loops that repeat handshake flights run on for half a minute even after it.
  */
 export async function closeForGood(connection: RTCPeerConnection, transport: DtlsTransport): Promise<void> {
-  if (transport.dtls) transport.dtls.dtls.flight = PAST_ALL_FLIGHTS;
+  if (transport.dtls) {
+    transport.dtls.transport.socket.onData = () => {};
+    Object.defineProperty(transport.dtls.dtls, "flight", { get: () => PAST_ALL_FLIGHTS, set: () => {} });
+  }
   await connection.close();
 }

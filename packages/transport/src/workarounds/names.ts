@@ -16,8 +16,11 @@ export const WORKAROUNDS = [
   "malformed-sctp",
   "retransmission-timeout",
   "immediate-sack",
+  "bundled-chunks",
+  "waiting-senders",
   "unbounded-transactions",
   "no-srtp",
+  "ice-restart",
   "leaks",
 ] as const;
 
@@ -25,3 +28,8 @@ export type WorkaroundName = (typeof WORKAROUNDS)[number];
 
 /** Tells which workarounds a peer uses. */
 export type Uses = (name: WorkaroundName) => boolean;
+
+export function usesOf({ without }: { without?: readonly string[] }): Uses {
+  const left = new Set<string>(without);
+  return (name) => !left.has(name);
+}

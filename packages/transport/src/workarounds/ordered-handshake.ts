@@ -20,6 +20,8 @@ interface Assembly {
  * before is reported, because it says that the other side misses our last flight.
  */
 export interface OrderedHandshake {
+  /** Sequence number of the message that is due. */
+  readonly next: number;
   /** Takes a plaintext handshake record; complete messages come out as records of one unfragmented message. */
   receive(record: DtlsRecord): { messages: Buffer[]; repeated: number[] };
 }
@@ -29,6 +31,9 @@ export function createOrderedHandshake(): OrderedHandshake {
   const assemblies = new Map<number, Assembly>();
 
   return {
+    get next() {
+      return next;
+    },
     receive({ header, fragment }) {
       const repeated: number[] = [];
       for (const part of fragments(fragment)) {

@@ -1,4 +1,12 @@
-import { constants, createHash, createHmac, createVerify, type KeyObject, timingSafeEqual, X509Certificate } from "node:crypto";
+import {
+  constants,
+  createHash,
+  createHmac,
+  createVerify,
+  type KeyObject,
+  timingSafeEqual,
+  X509Certificate,
+} from "node:crypto";
 import { VigilError } from "@vigil/shared";
 import type { DtlsObject } from "../werift-internals.js";
 
@@ -9,11 +17,11 @@ const CLIENT_SESSION = 1;
 
 /** SignatureScheme values (RFC 8446, section 4.2.3) that WebRTC's certificates use. */
 const SCHEMES: Record<number, { hash: string; padding?: number }> = {
-  0x0401: { hash: "sha256", padding: constants.RSA_PKCS1_PADDING },
-  0x0403: { hash: "sha256" },
-  0x0501: { hash: "sha384", padding: constants.RSA_PKCS1_PADDING },
-  0x0503: { hash: "sha384" },
-  0x0804: { hash: "sha256", padding: constants.RSA_PKCS1_PSS_PADDING },
+  1025: { hash: "sha256", padding: constants.RSA_PKCS1_PADDING },
+  1027: { hash: "sha256" },
+  1281: { hash: "sha384", padding: constants.RSA_PKCS1_PADDING },
+  1283: { hash: "sha384" },
+  2052: { hash: "sha256", padding: constants.RSA_PKCS1_PSS_PADDING },
 };
 
 /**
