@@ -1,3 +1,4 @@
+import { uptime } from "node:os";
 import { createResourceSet, loadComponents } from "@vigil/drivers";
 import {
   createRedisStore,
@@ -21,7 +22,8 @@ import {
   VigilError,
 } from "@vigil/shared";
 import { createExposition, createLoopLagHistogram, createPartMetrics, watchLoopLag } from "@vigil/telemetry";
-import { createGuardRunner, type GuardRunner } from "./guard/guard-runner.js";
+import { emergencyPlans } from "./guard/escalation.js";
+import { createGuardRunner, type PartGuardRunner } from "./guard/guard-runner.js";
 import { createPartResources } from "./guard/part-resources.js";
 import { createStopEverything } from "./guard/stop-everything.js";
 import { createLeasePoller } from "./leases/lease-poller.js";
@@ -30,6 +32,7 @@ import { guardReport } from "./link/guard-report.js";
 import { describeInventory } from "./link/inventory.js";
 import { createPartServer } from "./ops/part-server.js";
 import { createStateReporter } from "./ops/state-reporter.js";
+import { createSentinelProcess } from "./sentinel/sentinel-process.js";
 import { createPartServices } from "./services/part-services.js";
 
 export const VERSION = "0.1.0";
@@ -49,7 +52,7 @@ const NOT_STARTED = answerWith(createStatus(Code.unavailable, "this part is stil
 export async function createPartAgent(config: PartConfig, log: Logger, control: AppControl): Promise<RunningApp> {
   const clock = createSystemClock();
   const random = systemRandom;
-  const { name, secret, gateway, tlsVerify } = config.part;
+  const { name, secret, gateway, tlsVerify, carrier } = config.part;
   const bootId = uuid(random);
   const metrics = createPartMetrics();
   const loopLag = createLoopLagHistogram(metrics.registry);
@@ -65,6 +68,7 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
   }
   const resources = createPartResources(set, config.resources);
   let started = false;
+  const sentinel = createSentinelProcess({ clock, log, part: name, plan: () => emergencyPlans(resources.all) });
 
   const remote: RemoteReader | undefined =
     config.leases.store === "gateway"
@@ -99,21 +103,26 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
         { session: event.session?.slice(0, 8), cause: event.cause, cancelled: event.operationsCancelled },
         "fenced",
       );
-    } else if (event.kind === "stop" && event.cause !== "startup") {
+    } else if (event.kind === "stop" && event.cause !== "startup" && event.acknowledgedAt !== undefined) {
       log.info(
         { resource: event.resource, cause: event.cause, outcome: event.outcome, attempts: event.attempts },
         "stopped",
       );
     }
   };
-  const runner: GuardRunner = createGuardRunner(
+  const runner: PartGuardRunner = createGuardRunner(
     {
       clock,
       log,
       resources,
+      robot,
+      bootTimeMs: () => uptime() * 1000,
+      escalated: (_resource, step, ok) =>
+        metrics.escalationSteps.inc({ part: name, step, outcome: ok ? "ok" : "failed" }),
       askLeases: () => poller.askNow(),
       report,
       ticked(tick) {
+        sentinel.beat();
         control.alive();
         link?.send({ case: "tick", value: { number: BigInt(tick), started } });
       },
@@ -139,7 +148,9 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
       link?.send({ case: "commandResult", value: { id, resources: [...results] } });
     } else if (command.case === "rearm") {
       const { resource } = command.value;
-      const rearmed = runner.run((guard, now) => guard.rearm(resource, now));
+      // By its name: several APIs of the part may share it.
+      const named = resources.all.filter(({ key, config }) => key === resource || config.name === resource);
+      const rearmed = named.filter(({ key }) => runner.rearm(key)).length > 0;
       link?.send({
         case: "commandResult",
         value: { id, error: rearmed ? "" : `${resource} does not wait to be re-armed` },
@@ -210,7 +221,7 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
         runner.run((guard, now) => guard.linkLost(now));
       },
     },
-    { gateway, tlsVerify, software: VERSION },
+    { gateway, tlsVerify, carrier, software: VERSION },
   );
   const reporter = createStateReporter({
     clock,
@@ -224,6 +235,7 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
     scrape: exposition,
     notReady: () => [
       ...(link?.isUp ? [] : ["the gateway is not linked"]),
+      ...(sentinel.isArmed ? [] : ["the sentinel does not watch"]),
       ...(started ? [] : ["the stop at start is not acknowledged"]),
       ...(runner.guard.settledDown() ? [] : ["a stop is under way"]),
     ],
@@ -243,7 +255,11 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
   return {
     async stop() {
       lateStart?.cancel();
-      await stopEverything.run("shutdown", SHUTDOWN_STOP_MS);
+      const stopped = await stopEverything.run("shutdown", SHUTDOWN_STOP_MS);
+      const moving = stopped.filter(({ error }) => error !== "").map(({ name: key }) => resources.byKey(key)!);
+      // What can be done here is done here; for the rest this process's end is as good as its death.
+      if (await runner.emergencyStop(moving)) sentinel.goodbye();
+      else sentinel.abandon();
       reporter.close();
       poller.close();
       link?.close();

@@ -44,6 +44,11 @@ export interface ComponentDefinition<R extends Resource, S extends DescService> 
   readonly service: S;
   /** Class by method name as on the wire ("SetPower"). */
   readonly methods: Readonly<Record<string, MethodClass>>;
+  /**
+   * HTTP rule by method name: "PUT /component/motor/{name}/power", served by the gateway below /api/v1. A segment in
+   * braces is a field of the request. What is not listed has no REST path.
+   */
+  readonly rest?: Readonly<Record<string, string>>;
   readonly handlers: Handlers<R, S>;
   readonly models: readonly Model<R>[];
 }
@@ -59,6 +64,7 @@ export interface Component {
   readonly api: Api;
   readonly service: DescService;
   readonly methods: Readonly<Record<string, MethodClass>>;
+  readonly rest?: Readonly<Record<string, string>>;
   readonly handlers: Readonly<Record<string, AnyHandler>>;
   readonly models: readonly Model<Resource>[];
 }

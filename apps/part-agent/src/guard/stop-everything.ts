@@ -1,9 +1,9 @@
 import type { GuardEvent } from "@vigil/safety";
 import { type Clock, VigilError } from "@vigil/shared";
-import type { GuardRunner } from "./guard-runner.js";
+import type { PartGuardRunner } from "./guard-runner.js";
 import type { PartResources } from "./part-resources.js";
 
-/** Outcome of stopping one resource; `error` empty: acknowledged. */
+/** Outcome of stopping one resource, by its key; `error` empty: acknowledged. */
 export interface StoppedResource {
   readonly name: string;
   readonly error: string;
@@ -20,7 +20,7 @@ export interface StopEverything {
 export function createStopEverything(deps: {
   readonly clock: Clock;
   readonly resources: PartResources;
-  runner(): GuardRunner;
+  runner(): PartGuardRunner;
 }): StopEverything {
   const waiting = new Set<{ readonly missing: Set<string>; check(): void }>();
   return {
@@ -42,7 +42,7 @@ export function createStopEverything(deps: {
           resolve();
         });
         waiting.add(wait);
-        deps.runner().run((guard, now) => guard.stopAll(cause, now));
+        deps.runner().stopAll(cause);
         wait.check();
       });
       return stoppable.map((name) => ({

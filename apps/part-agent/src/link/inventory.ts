@@ -13,12 +13,12 @@ export function describeInventory(
   failures: readonly ResourceFailure[],
   unbuilt: readonly ResourceConfig[],
 ): ControlInit {
-  const built = resources.all.map(({ config, resource, settings }) => ({
+  const built = resources.all.map(({ config, isGuarded, settings }) => ({
     ...config.api,
     name: config.name,
     error: "",
     policy: settings.safety.policy,
-    hasStop: resource.stop !== undefined,
+    hasStop: isGuarded,
   }));
   const failed = failures.map(({ api, name, error }) => ({ ...api, name, error: error.message }));
   const invalid = unbuilt.map(({ api, name, problem }) => ({ ...api, name, error: problem ?? "" }));
@@ -26,10 +26,11 @@ export function describeInventory(
     case: "inventory",
     value: {
       resources: [...built, ...failed, ...invalid],
-      apis: components.map(({ api, service, methods }) => ({
+      apis: components.map(({ api, service, methods, rest }) => ({
         ...api,
         service: service.typeName,
         methods: { ...methods },
+        rest: { ...rest },
       })),
       files: withDependencies(components.map(({ service }) => service.file)).map((file) =>
         toBinary(FileDescriptorProtoSchema, file),

@@ -1,6 +1,6 @@
 import type { ControlInit } from "@vigil/links";
 import { type Clock, every, type Timer } from "@vigil/shared";
-import type { GuardRunner } from "../guard/guard-runner.js";
+import type { PartGuardRunner } from "../guard/guard-runner.js";
 import type { PartResources } from "../guard/part-resources.js";
 
 /** Tells the gateway where each motion group stands: on change, and once a second. */
@@ -19,7 +19,7 @@ const MOVING = 2;
 export function createStateReporter(deps: {
   readonly clock: Clock;
   readonly resources: PartResources;
-  readonly runner: GuardRunner;
+  readonly runner: PartGuardRunner;
   started(): boolean;
   send(frame: ControlInit): boolean;
 }): StateReporter {
@@ -57,7 +57,7 @@ export function createStateReporter(deps: {
         owner: group.owner ?? "",
         users: [...group.users],
         stopping: group.stopping,
-        awaitsRearm: group.awaitsRearm,
+        awaitsRearm: deps.runner.awaitsRearm(group.resources[0]!),
       })),
     };
     look();

@@ -86,7 +86,7 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
     if (methodClass === "stop") {
       guard.run((inner, now) => inner.clientStop(target.key, now));
       yield* handle(unguardedAct(context.signal));
-    } else if (methodClass === "read" || target.resource.stop === undefined) {
+    } else if (methodClass === "read" || !target.isGuarded) {
       yield* handle(unguardedAct(context.signal));
     } else {
       yield* runGuarded(call, target, method, methodClass, context, handle);
@@ -169,8 +169,11 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
         yield result.value;
       }
     } finally {
-      if (!settled && !controller.signal.aborted) {
-        controller.abort(new VigilError("cancelled", "nobody reads the responses any more"));
+      if (!settled) {
+        if (!controller.signal.aborted) {
+          controller.abort(new VigilError("cancelled", "nobody reads the responses any more"));
+        }
+        // Waits for the step under way: an aborted handler that ends well has settled too (R5).
         responses.return(undefined).then(settle, settle);
       }
     }

@@ -120,6 +120,8 @@ function createFakeArm(context: BuildContext): Arm {
     kinematics: async () => planarKinematics(name, count, linkMm, JOINT_LIMIT_DEG),
     properties: async () => ({ manualMode: false, cartesianCommands: true }),
     stop: () => actuator.halt(joints.hold),
+    hold: () => actuator.halt(joints.hold, "hold"),
+    emergencyStop: actuator.emergencyStop,
     isMoving: async () => joints.isMoving(),
     async status() {
       const { oX, oY, oZ, ...rest } = endPose(joints.positions(), linkMm);

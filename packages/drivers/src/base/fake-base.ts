@@ -83,6 +83,13 @@ function createFakeBase(context: BuildContext): Base {
     },
     properties: async () => ({ widthMm, turningRadiusMm: 0, wheelCircumferenceMm: circumferenceMm }),
     stop: (extra) => actuator.halt(() => wheels.stop(extra)),
+    ...(wheels.beginRamp && {
+      beginRamp(act) {
+        takeOver(act);
+        return wheels.beginRamp!(act);
+      },
+    }),
+    emergencyStop: actuator.emergencyStop,
     isMoving: () => wheels.isMoving(),
     geometries: async () => [
       {

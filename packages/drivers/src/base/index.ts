@@ -20,6 +20,18 @@ export const component = defineComponent({
     GetGeometries: "read",
     DoCommand: "use",
   },
+  rest: {
+    MoveStraight: "POST /component/base/{name}/move_straight",
+    Spin: "POST /component/base/{name}/spin",
+    SetPower: "POST /component/base/{name}/set_power",
+    SetVelocity: "POST /component/base/{name}/set_velocity",
+    Stop: "POST /component/base/{name}/stop",
+    IsMoving: "GET /component/base/{name}/is_moving",
+    GetProperties: "GET /component/base/{name}/properties",
+    DoCommand: "POST /component/base/{name}/do_command",
+    GetStatus: "GET /component/base/{name}/get_status",
+    GetGeometries: "GET /component/base/{name}/geometries",
+  },
   handlers: baseHandlers,
   models: [fakeBase],
 });

@@ -20,6 +20,8 @@ export interface Wheels {
   setRpm(speeds: Sides, act: Act): Promise<void>;
   setPower(fractions: Sides, act: Act): Promise<void>;
   stop(extra: Attributes): Promise<void>;
+  /** Of its own motors; motors that the configuration names are ramped down as resources of their own. */
+  beginRamp?(act: Act): (fraction: number) => Promise<void>;
   isMoving(): Promise<boolean>;
   rpm(): Sides;
   pose(): Pose2d;
@@ -103,6 +105,12 @@ export function createWheels(context: BuildContext, size: { circumferenceMm: num
       const failed = outcomes.find((outcome) => outcome.status === "rejected");
       if (failed) throw failed.reason;
     },
+    ...(isInternal && {
+      beginRamp(act) {
+        const scales = motors.map((motor) => motor.beginRamp!(act));
+        return async (fraction) => void (await Promise.all(scales.map((scale) => scale(fraction))));
+      },
+    }),
     async isMoving() {
       return (await Promise.all(motors.map((motor) => motor.isMoving()))).includes(true);
     },

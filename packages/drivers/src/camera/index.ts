@@ -16,6 +16,14 @@ export const component = defineComponent({
     GetGeometries: "read",
     DoCommand: "use",
   },
+  rest: {
+    GetImages: "GET /component/camera/{name}/images",
+    GetPointCloud: "GET /component/camera/{name}/point_cloud",
+    GetProperties: "GET /component/camera/{name}/properties",
+    DoCommand: "POST /component/camera/{name}/do_command",
+    GetStatus: "GET /component/camera/{name}/get_status",
+    GetGeometries: "GET /component/camera/{name}/geometries",
+  },
   handlers: cameraHandlers,
   models: [fakeCamera],
 });

@@ -1,4 +1,4 @@
-import { type Clock, VigilError } from "@vigil/shared";
+import { type Clock, type DeviceWrite, VigilError } from "@vigil/shared";
 import { readAttributes } from "../attributes.js";
 import type { Act, BuildContext } from "../resource.js";
 import { createFileDeviceLog, type DeviceLog, NO_DEVICE_LOG } from "./device-log.js";
@@ -50,8 +50,16 @@ export interface Actuator {
    * write is refused, or {@link halt} or another command ends it; does nothing more to the device then.
    */
   follow(act: Act, motion: Motion, begun?: AbortSignal): Promise<void>;
-  /** The stop: needs no `act`, overtakes everything, obeys the faults. `stop` must leave the device standing still. */
-  halt(stop: () => void | Promise<void>): Promise<void>;
+  /**
+   * The stop: needs no `act`, overtakes everything, obeys the faults. `stop` must leave the device standing still. The log
+   * says `as`.
+   */
+  halt(stop: () => void | Promise<void>, as?: "stop" | "hold"): Promise<void>;
+  /**
+   * A line in the device log, without a time: nobody of this process may be there to write one. Nothing without a log. The
+   * motion itself is simulated in this process and needs no stop when it is dead.
+   */
+  emergencyStop(): readonly DeviceWrite[];
   /** Ends the motion under way without touching the device. */
   interrupt(): void;
   close(): void;
@@ -64,10 +72,19 @@ export interface Actuator {
 export function createActuator(context: Pick<BuildContext, "name" | "attributes" | "clock">): Actuator {
   const { name, clock } = context;
   const path = readAttributes(name, context.attributes).text("log_path");
-  return build(clock, name, readFaults(context), path === undefined ? NO_DEVICE_LOG : createFileDeviceLog(path));
+  const line = `${JSON.stringify({ device: name, command: "emergency_stop", args: {} })}\n`;
+  const emergency = path === undefined ? [] : [{ path, hex: Buffer.from(line).toString("hex") }];
+  const log = path === undefined ? NO_DEVICE_LOG : createFileDeviceLog(path);
+  return build(clock, name, readFaults(context), log, emergency);
 }
 
-function build(clock: Clock, device: string, faults: Faults, log: DeviceLog): Actuator {
+function build(
+  clock: Clock,
+  device: string,
+  faults: Faults,
+  log: DeviceLog,
+  emergency: readonly DeviceWrite[],
+): Actuator {
   let motion = new AbortController();
   let stopsToFail = faults.stopFails;
 
@@ -104,7 +121,7 @@ function build(clock: Clock, device: string, faults: Faults, log: DeviceLog): Ac
       if (faults.ignoreAbort) return stubborn(clock, steps, () => record("refused"));
       await obedient(clock, steps, AbortSignal.any([act.signal, begun]));
     },
-    async halt(stop) {
+    async halt(stop, as = "stop") {
       interrupt();
       if (faults.stopHangs) {
         record("stop_hung");
@@ -120,9 +137,10 @@ function build(clock: Clock, device: string, faults: Faults, log: DeviceLog): Ac
         await pause(clock, faults.stopDelayMs);
       }
       const stopping = stop();
-      record("stop");
+      record(as);
       await stopping;
     },
+    emergencyStop: () => emergency,
     interrupt,
     close: () => log.close(),
   };

@@ -9,6 +9,11 @@ export const component = defineComponent({
   api: { namespace: "rdk", type: "component", subtype: "generic" },
   service: GenericService,
   methods: { GetStatus: "read", GetGeometries: "read", DoCommand: "use" },
+  rest: {
+    DoCommand: "POST /component/generic/{name}/do_command",
+    GetStatus: "GET /component/generic/{name}/get_status",
+    GetGeometries: "GET /component/generic/{name}/geometries",
+  },
   handlers: commonHandlers,
   models: [fakeGeneric],
 });

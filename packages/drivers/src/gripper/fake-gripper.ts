@@ -72,6 +72,8 @@ function createFakeGripper(context: BuildContext): Gripper {
       joints: [{ id: "jaws", type: "prismatic", parent: "palm", axis: { x: 1, y: 0, z: 0 }, min: 0, max: strokeMm }],
     }),
     stop: () => actuator.halt(jaws.hold),
+    hold: () => actuator.halt(jaws.hold, "hold"),
+    emergencyStop: actuator.emergencyStop,
     isMoving: async () => jaws.isMoving(),
     geometries: async () => [
       {

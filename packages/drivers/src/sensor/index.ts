@@ -10,6 +10,12 @@ export const component = defineComponent({
   api: { namespace: "rdk", type: "component", subtype: "sensor" },
   service: SensorService,
   methods: { GetReadings: "read", GetStatus: "read", GetGeometries: "read", DoCommand: "use" },
+  rest: {
+    GetReadings: "GET /component/sensor/{name}/readings",
+    DoCommand: "POST /component/sensor/{name}/do_command",
+    GetStatus: "GET /component/sensor/{name}/get_status",
+    GetGeometries: "GET /component/sensor/{name}/geometries",
+  },
   handlers: {
     ...commonHandlers,
     async getReadings(sensor, { extra }) {

@@ -44,6 +44,8 @@ function createFakeServo(context: BuildContext): Servo {
     },
     position: async () => angle(),
     stop: () => actuator.halt(joints.hold),
+    hold: () => actuator.halt(joints.hold, "hold"),
+    emergencyStop: actuator.emergencyStop,
     isMoving: async () => joints.isMoving(),
     status: async () => ({ position_deg: Math.round(angle()), is_moving: joints.isMoving() }),
     doCommand: noCommands(name),

@@ -17,6 +17,15 @@ export const component = defineComponent({
     GetGeometries: "read",
     DoCommand: "use",
   },
+  rest: {
+    Move: "PUT /component/servo/{name}/move",
+    GetPosition: "GET /component/servo/{name}/position",
+    Stop: "POST /component/servo/{name}/stop",
+    IsMoving: "GET /component/servo/{name}/is_moving",
+    DoCommand: "POST /component/servo/{name}/do_command",
+    GetStatus: "GET /component/servo/{name}/get_status",
+    GetGeometries: "GET /component/servo/{name}/geometries",
+  },
   handlers: servoHandlers,
   models: [fakeServo],
 });

@@ -1,0 +1,132 @@
+import type { Clock } from "@vigil/shared";
+import type { KnownProcess } from "./agent-process.js";
+import { carryOut } from "./device-writes.js";
+import { decodeMessage, type EmergencyPlan } from "./messages.js";
+
+/** Without a beat this long the agent counts as frozen, in ms (rules.md, R7). */
+const SILENCE_MS = 500;
+/** How often the silence is measured, in ms: an agent that is frozen is found so much later. */
+const LOOK_MS = 20;
+/**
+ * What one look adds to the silence at most, in ms. A sentinel that was paused together with its agent (a suspended
+ * computer, a frozen container) must not take its own pause for the agent's.
+ */
+const MOST_PER_LOOK_MS = 2 * LOOK_MS;
+/** A frozen agent is ended this long after its emergency stops were begun even if they are not done, in ms. */
+const KILL_AFTER_MS = 100;
+/** How long the end of a killed agent is waited for, in ms, and how often it is looked for. */
+const DEATH_LIMIT_MS = 1000;
+const DEATH_LOOK_MS = 5;
+
+/** Watches one part-agent from a process of its own, and stops its hardware when it is dead or frozen (rules.md, R7). */
+export interface Sentinel {
+  /** A line came from the agent. */
+  line(text: string): void;
+  /** The pipe has ended: the agent is dead. */
+  ended(): void;
+}
+
+export interface SentinelDeps {
+  readonly clock: Pick<Clock, "now" | "after">;
+  know(pid: number): KnownProcess;
+  /** It watches: to be told to the agent. */
+  armed(): void;
+  log(level: "info" | "error", fields: Readonly<Record<string, unknown>>, message: string): void;
+  /** Nothing is left to do. */
+  done(): void;
+}
+
+interface Watched {
+  readonly part: string;
+  readonly agent: KnownProcess;
+  readonly resources: readonly EmergencyPlan[];
+}
+
+export function createSentinel(deps: SentinelDeps): Sentinel {
+  const { clock } = deps;
+  let watched: Watched | undefined;
+  let silentMs = 0;
+  let isOver = false;
+
+  const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
+
+  /** All resources at once. Returns what went wrong. */
+  async function stopHardware(resources: readonly EmergencyPlan[]): Promise<string[]> {
+    const problems = await Promise.all(
+      resources.map(async ({ name, emergencyStop, eStop }) => {
+        const failed = await carryOut(clock, emergencyStop);
+        if (failed.length === 0) return [];
+        // Nobody is left who could try again, and the device may be moving: its power has to go.
+        return [...failed, ...(await carryOut(clock, eStop))].map((problem) => `${name}: ${problem}`);
+      }),
+    );
+    return problems.flat();
+  }
+
+  async function end({ agent }: Watched): Promise<boolean> {
+    agent.kill();
+    for (const giveUpAt = clock.now() + DEATH_LIMIT_MS; agent.isAlive(); ) {
+      if (clock.now() >= giveUpAt) return false;
+      await pause(DEATH_LOOK_MS);
+    }
+    return true;
+  }
+
+  async function act(cause: "dead" | "silent"): Promise<void> {
+    if (isOver) return;
+    isOver = true;
+    if (!watched) return deps.done();
+    const { part, resources } = watched;
+    const begunAt = clock.now();
+    const stops = stopHardware(resources);
+    let agentGone = true;
+    let problems: string[];
+    if (cause === "silent") {
+      await Promise.race([stops, pause(KILL_AFTER_MS)]);
+      agentGone = await end(watched);
+      await stops;
+      // It may have woken up in between and moved something once more.
+      problems = await stopHardware(resources);
+    } else {
+      problems = await stops;
+    }
+    const fields = { part, cause, tookMs: clock.now() - begunAt, agentGone, problems };
+    const clean = problems.length === 0 && agentGone;
+    deps.log(clean ? "info" : "error", fields, `the part-agent is ${cause}: its emergency stops were carried out`);
+    deps.done();
+  }
+
+  let lookedAt = clock.now();
+  const look = () => {
+    if (isOver) return;
+    const now = clock.now();
+    silentMs += Math.min(now - lookedAt, MOST_PER_LOOK_MS);
+    lookedAt = now;
+    if (silentMs >= SILENCE_MS) void act("silent");
+    else clock.after(LOOK_MS, look);
+  };
+  let looking = false;
+
+  return {
+    line(text) {
+      const message = decodeMessage(text);
+      if (message === undefined) {
+        silentMs = 0;
+        // Not before the first beat: until then the agent is still starting, and lets nothing move.
+        if (!looking) {
+          looking = true;
+          lookedAt = clock.now();
+          clock.after(LOOK_MS, look);
+        }
+      } else if (message.kind === "goodbye") {
+        isOver = true;
+        deps.done();
+      } else {
+        const { part, pid, resources } = message;
+        watched = { part, agent: watched?.agent ?? deps.know(pid), resources };
+        deps.armed();
+      }
+    },
+    ended: () => void act("dead"),
+  };
+}
