@@ -44,6 +44,9 @@ import { createClients } from "./peers/clients.js";
 import { CLOSING, createAuthService, createSignaling } from "./peers/signaling-service.js";
 import { serveWebrtcClient } from "./peers/webrtc-clients.js";
 import { createPort } from "./port/index.js";
+import { createRestMethods } from "./rest/rest-methods.js";
+import { registerRest } from "./rest/rest-routes.js";
+import { ROBOT_RULES } from "./rest/robot-rules.js";
 import { createDescriptors } from "./robot-service/descriptors.js";
 import { createRobotService } from "./robot-service/robot-service.js";
 import { createStreamService } from "./robot-service/stream-service.js";
@@ -121,6 +124,9 @@ export async function createGateway(
           // Not SESSION_EXPIRED: Go would send the command again by itself.
           createStatus(Code.cancelled, `the session has ended (${reason}) and its operations were cancelled`),
         );
+        for (const [part, count] of operations.abandonedOf(session.id, clock.now())) {
+          cancelled.set(part, (cancelled.get(part) ?? 0) + count);
+        }
         for (const link of links.all()) {
           link.push({ case: "sessionEnd", value: { session: session.id } });
           link.forget(session.id);
@@ -392,6 +398,10 @@ export async function createGateway(
     for (const { kind } of keeper.all()) kinds[kind] += 1;
     metrics.sessionsActive.set({ kind: "explicit" }, kinds.explicit);
     metrics.sessionsActive.set({ kind: "implicit" }, kinds.implicit);
+    const waiting = views.resources().filter(({ awaitsRearm }) => awaitsRearm);
+    for (const { name } of config.parts) {
+      metrics.rearmWaiting.set({ part: name }, waiting.filter(({ part }) => part === name).length);
+    }
     return exposition(accept);
   };
   await registerHttpRoutes(port.fastify, {
@@ -402,6 +412,16 @@ export async function createGateway(
     notReady: views.notReady,
     acceptControl: (socket, remoteAddress) => links.acceptControl(socket, remoteAddress),
     acceptData: (socket, token) => links.acceptData(socket, token),
+  });
+  await registerRest(port.fastify, {
+    methods: createRestMethods({
+      log,
+      own: [{ service: RobotService, rules: ROBOT_RULES }],
+      files: descriptors.files,
+      apis: directory.apis,
+    }),
+    proxied: config.proxied,
+    call: (caller, start, response) => admission.direct((entity) => clients.ofHttp(caller, entity))(start, response),
   });
   await registerHttpApi(port.fastify, {
     views,
@@ -415,7 +435,9 @@ export async function createGateway(
     async rearm(part, resource) {
       const link = links.get(part);
       if (!link) throw new VigilError("part_offline", `part ${part} is not linked`);
-      const { error } = await link.command({ case: "rearm", value: { resource } });
+      // As clients see it listed, which may have a prefix, or as the part knows it.
+      const listed = directory.list().find((entry) => entry.part === part && entry.listedName === resource);
+      const { error } = await link.command({ case: "rearm", value: { resource: listed?.name ?? resource } });
       return error === "";
     },
   });

@@ -85,7 +85,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
       over = true;
       deadline?.cancel();
       operations.finish(id);
-      keeper.callClosed(tracked.counted);
+      tracked.callOver?.();
       const isListed = path && (deps.isLocalMethod(start.method) || known?.methods[path.method] !== undefined);
       deps.finished({
         service: isLocal || known ? service : "other",
@@ -121,7 +121,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     const tracked: Tracked = {
       operation,
       start: { ...start, metadata: withMetadata(start.metadata, { opid: id }) },
-      counted: undefined,
+      callOver: undefined,
       response: {
         headers(metadata) {
           if (over) return;
@@ -147,6 +147,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
           end: () => over || sink.end(),
           cancel(status) {
             if (over) return;
+            operations.abandon(id, clock.now());
             finish(status.code);
             sink.cancel(status);
           },
@@ -188,8 +189,8 @@ export function createAdmission(deps: AdmissionDeps): Admission {
           operation.part = destination.part;
           operation.session = session?.id;
           if (methodClass === "stop") return undefined;
-          tracked.counted = session?.id ?? keeper.named(client.id, named?.[0]);
-          keeper.callOpened(client.id, tracked.counted, deps.arrivedAt());
+          const counted = session?.id ?? keeper.named(client.id, named?.[0]);
+          tracked.callOver = keeper.callOpened(client.id, counted, deps.arrivedAt());
           return session && operations.mint(operation.id, destination.part);
         },
       },
@@ -233,8 +234,8 @@ interface Tracked {
   readonly operation: Operation;
   /** The call as it goes on: with its operation's id. */
   readonly start: CallStart;
-  /** The session that counts the call as open; set when it is routed. */
-  counted: string | undefined;
+  /** Tells the session that the call is not open any more; set when it is routed. */
+  callOver: (() => void) | undefined;
   readonly response: ResponseSink;
   /** Puts the end of the request side under the operation's eyes too. */
   watch(sink: RequestSink): RequestSink;

@@ -35,15 +35,26 @@ export interface Operations {
   countOf(session: string): number;
   /** Cancels all that match; how many, by part ("" for calls answered by the gateway). */
   cancelWhere(matches: (operation: Operation) => boolean, status: Status): Map<string, number>;
+  /** The client gave the operation up, or its connection is ending: to be told before `finish`. `at` in ms. */
+  abandon(id: string, at: number): void;
+  /**
+   * How many operations of the session, by part, were abandoned just before `at`: a connection that closes ends its
+   * calls one by one before it is known to be closed.
+   */
+  abandonedOf(session: string, at: number): Map<string, number>;
   /** Resolves when the operation has ended; at once if it is not known. */
   whenFinished(id: string, signal: AbortSignal): Promise<Status>;
 }
+
+/** The calls of a connection and the connection itself end within a few turns of the loop, in ms. */
+const ABANDONED_MS = 100;
 
 export function createOperations(random: Random): Operations {
   const operations = new Map<string, Operation>();
   const tokens = new Map<string, { readonly id: string; readonly part: string }>();
   const tokensOf = new Map<string, string[]>();
   const waiters = new Map<string, Set<() => void>>();
+  let abandoned: { readonly session: string; readonly part: string; readonly at: number }[] = [];
 
   function cancelChildren(parent: string): void {
     for (const operation of [...operations.values()]) {
@@ -87,6 +98,21 @@ export function createOperations(random: Random): Operations {
         byPart.set(part, (byPart.get(part) ?? 0) + 1);
         operation.cancel(status);
       }
+      return byPart;
+    },
+    abandon(id, at) {
+      abandoned = abandoned.filter((one) => at - one.at <= ABANDONED_MS);
+      const operation = operations.get(id);
+      if (operation?.session !== undefined) {
+        abandoned.push({ session: operation.session, part: operation.part ?? "", at });
+      }
+    },
+    abandonedOf(session, at) {
+      const byPart = new Map<string, number>();
+      for (const one of abandoned) {
+        if (one.session === session && at - one.at <= ABANDONED_MS) byPart.set(one.part, (byPart.get(one.part) ?? 0) + 1);
+      }
+      abandoned = abandoned.filter((one) => one.session !== session);
       return byPart;
     },
     whenFinished(id, signal) {

@@ -20,8 +20,11 @@ export interface HttpRoutesDeps {
   acceptData(socket: FrameSocket, token: string): void;
 }
 
-/** Paths that anyone may read: they tell nothing but whether the process lives, or are how one gets in. */
-const OPEN_PATHS = /^\/(healthz|readyz|parts|parts\/data|$|assets\/|favicon|index\.html)/;
+/**
+ * Paths that anyone may read: they tell nothing but whether the process lives, or are how one gets in. What is below
+ * /api are calls, and admission asks those who they are.
+ */
+const OPEN_PATHS = /^\/(api\/|healthz|readyz|parts|parts\/data|$|assets\/|favicon|index\.html)/;
 
 /** Everything on the port that is neither a call nor Vigil's own API: health, metrics, console, sockets of parts and pages. */
 export async function registerHttpRoutes(fastify: FastifyInstance, deps: HttpRoutesDeps): Promise<void> {

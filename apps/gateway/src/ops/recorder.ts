@@ -75,7 +75,8 @@ interface Incident {
   readonly wallAt: number;
   detectedAt: number;
   cancelledAt: number | undefined;
-  operationsCancelled: number;
+  /** By part. */
+  readonly cancelled: Map<string, number>;
   readonly parts: Map<string, PartRecord>;
 }
 
@@ -117,7 +118,7 @@ export function createRecorder(deps: RecorderDeps, options: { readonly windowMs:
       wallAt: clock.wall() - (now - lastSignAt),
       detectedAt,
       cancelledAt: undefined,
-      operationsCancelled: 0,
+      cancelled: new Map(),
       parts: new Map(),
     };
     incidents.push(incident);
@@ -127,10 +128,18 @@ export function createRecorder(deps: RecorderDeps, options: { readonly windowMs:
 
   function count(incident: Incident, cancelled: ReadonlyMap<string, number>, reason: string): void {
     incident.cancelledAt = clock.now();
-    for (const [part, number] of cancelled) {
-      metrics.operationsCancelled.inc({ part: part || "gateway", reason }, number);
-      incident.operationsCancelled += number;
-    }
+    for (const [part, number] of cancelled) countOf(incident, part || "gateway", number, reason);
+  }
+
+  /**
+   * An operation is cancelled by the gateway, or by its part's fence if that was quicker, and may be told of by both:
+   * of two numbers about one part and incident the greater counts.
+   */
+  function countOf(incident: Incident, part: string, number: number, reason: string): void {
+    const before = incident.cancelled.get(part) ?? 0;
+    if (number <= before) return;
+    metrics.operationsCancelled.inc({ part, reason }, number - before);
+    incident.cancelled.set(part, number);
   }
 
   function partOf(incident: Incident, part: string, errorBarMs: number): PartRecord {
@@ -183,6 +192,7 @@ export function createRecorder(deps: RecorderDeps, options: { readonly windowMs:
       const record = partOf(incident, part, errorBarMs);
       record.fencedAt ??= at;
       record.operationsCancelled += report.operationsCancelled;
+      countOf(incident, part, record.operationsCancelled, incident.reason ?? incident.cause);
       deps.changed(viewOf(incident));
       const cause = SUSPENSION_CAUSES[report.cause];
       if (cause === undefined || report.final) return;
@@ -193,8 +203,10 @@ export function createRecorder(deps: RecorderDeps, options: { readonly windowMs:
     },
     stopped(part, report, receivedAt, errorBarMs) {
       const acknowledged = report.acknowledgedAgeMs >= 0;
-      if (report.outcome !== "pending") {
-        metrics.stops.inc({ part, outcome: acknowledged ? report.outcome : "failed" });
+      // An escalation is told when it begins, and once more when the stop is acknowledged after all: it counts once.
+      const isEscalated = report.outcome === "escalated";
+      if (report.outcome !== "pending" && !(isEscalated && acknowledged)) {
+        metrics.stops.inc({ part, outcome: acknowledged || isEscalated ? report.outcome : "failed" });
       }
       if (report.session === "") return;
       const sentAt = receivedAt - report.sentAgeMs;
@@ -231,7 +243,7 @@ function viewOf(incident: Incident): EndView {
     windowMs: incident.windowMs,
     detectedMs: after(incident.detectedAt) ?? 0,
     cancelledMs: after(incident.cancelledAt),
-    operationsCancelled: incident.operationsCancelled,
+    operationsCancelled: [...incident.cancelled.values()].reduce((sum, number) => sum + number, 0),
     parts: [...incident.parts].map(([part, record]) => {
       const resources = [...record.resources.values()];
       const sent = resources.flatMap(({ stopSentAt }) => stopSentAt ?? []);

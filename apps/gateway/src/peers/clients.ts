@@ -14,8 +14,16 @@ export interface Clients {
   addPeer(peer: Peer, about: { entity: string | undefined; home: string | undefined; remoteAddress: string }): Client;
   /** The client behind a call of a direct connection. */
   ofConnection(connection: ClientConnection, caller: Caller, entity: string | undefined): Client;
+  /** The client behind a plain HTTP request: one of a pool, told apart by who and where it is. */
+  ofHttp(caller: HttpCaller, entity: string | undefined): Client;
   count(carrier: Client["carrier"]): number;
   close(): void;
+}
+
+/** Who calls where connections are shared and come and go (R1). */
+export interface HttpCaller extends Pick<Caller, "remoteAddress" | "origin" | "userAgent"> {
+  /** "ip:port" */
+  readonly localAddress: string;
 }
 
 export interface ClientsDeps {
@@ -147,7 +155,9 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
       return client;
     },
     ofConnection(connection, caller, entity) {
-      if (connection.kind === "grpc-web" || connection.httpVersion === "1.1") return ofPool(connection, caller, entity);
+      if (connection.kind === "grpc-web" || connection.httpVersion === "1.1") {
+        return ofPool({ ...caller, localAddress: `${connection.localAddress}:${connection.localPort}` }, entity);
+      }
       const id = `${connection.id}/${entity ?? ""}`;
       const present = clients.get(id);
       if (present) {
@@ -178,6 +188,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
       });
       return client;
     },
+    ofHttp: ofPool,
     count(carrier) {
       let count = 0;
       for (const client of clients.values()) if (client.carrier === carrier) count += 1;
@@ -190,7 +201,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
   };
 
   /** Browsers and HTTP/1.1 clients share connections, so that they are told apart by who and where they are (R1). */
-  function ofPool(connection: ClientConnection, caller: Caller, entity: string | undefined): Client {
+  function ofPool(caller: HttpCaller, entity: string | undefined): Client {
     const key = JSON.stringify(entity ?? [caller.remoteAddress, caller.origin, caller.userAgent]);
     const present = pools.get(key);
     if (present) {
@@ -201,7 +212,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
       id: uuid(deps.random),
       carrier: "grpc-web",
       remoteAddress: `${caller.remoteAddress}:0`,
-      localAddress: `${connection.localAddress}:${connection.localPort}`,
+      localAddress: caller.localAddress,
       entity,
       home: undefined,
       software: undefined,

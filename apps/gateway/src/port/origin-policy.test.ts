@@ -7,7 +7,7 @@ import websocket from "@fastify/websocket";
 import { REQUEST_BODY_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "./limits.js";
 import { createOriginPolicy } from "./origin-policy.js";
 import { dial, frame, rawCall } from "./testing/echo-client.js";
-import { createManualClock, type EchoPort, openEchoPort } from "./testing/echo-port.js";
+import { createManualClock, type EchoPort, openEchoPort, until } from "./testing/echo-port.js";
 
 const OPTIONS = {
   authenticated: false,
@@ -232,5 +232,6 @@ test("a WebSocket opens for loopback pages and programs, lives past request time
     { host: "evil.example" },
   ];
   for (const fields of foreign) assert.equal((await upgrade(fields))[0], 403);
+  await until(() => echo.port.connections().length === 0);
   await echo.close();
 });

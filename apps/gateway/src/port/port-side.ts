@@ -22,7 +22,7 @@ export function readCaller(
 ): Caller {
   return {
     kind,
-    remoteAddress: (deps.proxied && lastForwarded(headers)) || connection.remoteAddress,
+    remoteAddress: callerAddress(deps, headers, connection.remoteAddress),
     origin: headers.origin,
     userAgent: headers["user-agent"],
   };
@@ -36,6 +36,15 @@ export function callDeps(deps: SideDeps, connection: PortConnection) {
     siblings: connection.calls,
     onFault: (error: unknown) => deps.log.debug({ connection: connection.id, error: String(error) }, "call failed"),
   };
+}
+
+/** The socket's peer; where the listener is marked `proxied`, what its proxy says of it. */
+export function callerAddress(
+  { proxied }: Pick<SideDeps, "proxied">,
+  headers: IncomingHttpHeaders,
+  peerAddress: string,
+): string {
+  return (proxied && lastForwarded(headers)) || peerAddress;
 }
 
 /** The address that the nearest proxy appended; what stands before it anyone may have written. */

@@ -131,6 +131,7 @@ function createFastify(
 ): FastifyInstance {
   const fastify = fastifyFactory({ serverFactory });
   fastify.addHook("onRequest", createPolicyHook(policy));
+  fastify.addHook("onSend", async (request, reply) => closeRefusedUpgrade(request, reply));
   fastify.setNotFoundHandler((request, reply) =>
     reply.code(404).type("text/plain; charset=utf-8").send(`Nothing is served at ${request.method} ${request.url}\n`),
   );
@@ -145,6 +146,16 @@ export function createPolicyHook(policy: OriginPolicy) {
     reply.headers(verdict.cors);
     return undefined;
   };
+}
+
+/**
+ * A WebSocket handshake that gets an ordinary answer (refused, not found) leaves a socket that no HTTP parser reads any
+ * more: kept alive, a client's next request on it would hang.
+ */
+function closeRefusedUpgrade(request: FastifyRequest, reply: FastifyReply): void {
+  if (request.headers.upgrade === undefined || request.raw.httpVersionMajor !== 1) return;
+  reply.header("connection", "close");
+  reply.raw.once("finish", () => request.raw.socket.destroySoon());
 }
 
 function refusePlaintext(socket: Socket): void {

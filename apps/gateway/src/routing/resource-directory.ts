@@ -21,6 +21,8 @@ export interface PartApi {
   /** Full name of its gRPC service. */
   readonly service: string;
   readonly methods: Readonly<Record<string, string>>;
+  /** HTTP rules of its methods (`rest/http-rules.ts`); absent where the part announced none. */
+  readonly rest?: Readonly<Record<string, string>>;
 }
 
 /** What a part has; it outlives the part's link, so that a part that is only away stays listed. */
