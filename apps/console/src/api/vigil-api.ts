@@ -24,6 +24,8 @@ export interface VigilApi {
   stopAll(): Promise<StopAllResult>;
   /** Ends a session, named by the short form of its id. */
   revoke(shortId: string): Promise<void>;
+  /** Lets a resource's group move again after a loss. False: it did not wait for it. */
+  rearm(part: string, resource: string): Promise<boolean>;
   /** Where the live events are, with the token: a browser cannot set headers on a WebSocket. */
   eventsUrl(): string;
 }
@@ -48,6 +50,11 @@ export function createVigilApi(tokens: TokenStore, origin: string): VigilApi {
     stopAll: async () => (await request("POST", "stop", STOP_ANSWER_LIMIT_MS)).json(),
     revoke: async (shortId) => {
       await request("POST", `sessions/${encodeURIComponent(shortId)}/revoke`, ANSWER_LIMIT_MS);
+    },
+    async rearm(part, resource) {
+      const path = `parts/${encodeURIComponent(part)}/resources/${encodeURIComponent(resource)}/rearm`;
+      const { rearmed } = (await (await request("POST", path, ANSWER_LIMIT_MS)).json()) as { rearmed: boolean };
+      return rearmed;
     },
     eventsUrl() {
       const url = new URL("/vigil/v1/events", origin);
