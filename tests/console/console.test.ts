@@ -107,7 +107,7 @@ test("the keyboard alone reaches STOP first, and then every control, with its fo
     await until(() => gateway.posts.includes("/vigil/v1/stop"));
 
     const names: string[] = [];
-    for (let index = 0; index < 12; index += 1) {
+    for (let index = 0; index < 14; index += 1) {
       await page.keyboard.press("Tab");
       const name = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent";
       names.push(await page.evaluate<string>(name));
@@ -123,6 +123,33 @@ test("revoking a session posts its short id", { skip: SKIPPED }, () =>
     await page.getByRole("button", { name: "Revoke session b20d44e1" }).click();
     await page.getByText("Session b20d44e1 revoked.").waitFor();
     assert.deepEqual(gateway.posts, ["/vigil/v1/sessions/b20d44e1/revoke"]);
+  }),
+);
+
+test("re-arming takes two presses, by keyboard too, and names the resource; cancelled, nothing is posted", { skip: SKIPPED }, () =>
+  withConsole(async ({ gateway, page, sins }) => {
+    const arm = page.getByRole("region", { name: "Part arm" });
+    const rearm = arm.getByRole("button", { name: "Re-arm six-axis", exact: true });
+    assert.equal(await page.getByRole("button", { name: /^Re-arm/ }).count(), 1, "only where it is waited for");
+    await rearm.focus();
+    await page.keyboard.press("Enter");
+    const sure = arm.getByRole("button", { name: "Yes, re-arm six-axis" });
+    await sure.waitFor();
+    assert.match(await wordsOf(page.locator(":focus")), /Cancel/, "a second Enter re-arms nothing");
+    await page.keyboard.press("Enter");
+    await rearm.waitFor();
+    assert.deepEqual(gateway.posts, []);
+
+    await rearm.click();
+    await arm.getByText("Is everybody clear of six-axis?").waitFor();
+    await sure.focus();
+    await page.keyboard.press("Enter");
+    await until(() => gateway.posts.includes("/vigil/v1/parts/arm/resources/six-axis/rearm"));
+    for (const resource of gateway.snapshot.resources) resource.awaitsRearm = false;
+    gateway.send({ type: "snapshot", snapshot: gateway.snapshot });
+    await rearm.waitFor({ state: "detached" });
+    assert.deepEqual(gateway.posts, ["/vigil/v1/parts/arm/resources/six-axis/rearm"]);
+    assert.deepEqual(sins, []);
   }),
 );
 

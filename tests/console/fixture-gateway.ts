@@ -126,6 +126,7 @@ function sendApi(response: ServerResponse, path: string, snapshot: Snapshot): vo
   const moving = snapshot.resources.filter((resource) => resource.policy !== null && resource.state === "ready");
   const stopped = moving.map((resource) => ({ part: resource.part, resource: resource.name }));
   if (path === "/vigil/v1/robot") sendJson(response, 200, snapshot.robot);
+  else if (path.endsWith("/rearm")) sendJson(response, 200, { rearmed: true });
   else sendJson(response, 200, path === "/vigil/v1/stop" ? { stopped, failed: [] } : {});
 }
 

@@ -1,0 +1,49 @@
+import type { Verbs } from "@vigil/viam-client";
+
+/** A client of the robot as a process that can be killed. */
+export interface Client extends Verbs {
+  readonly kind: ClientKind;
+  /** The process whose death is the client's. */
+  readonly pid: number;
+  signal(signal: NodeJS.Signals): void;
+  /** SIGKILL; CLOCK_MONOTONIC in ms of the moment before it. What was asked of it rejects. */
+  kill(): number;
+  close(): Promise<void>;
+}
+
+export type ClientKind = "ts-grpc" | "ts-webrtc" | "page-webrtc" | "page-grpc-web" | "py-grpc" | "py-webrtc" | "raw-grpc";
+
+/** An error as the client's program met it. */
+export class ClientError extends Error {
+  readonly code: number | undefined;
+  constructor(message: string, code?: number) {
+    super(message);
+    this.name = "ClientError";
+    this.code = code;
+  }
+}
+
+/** Makes the verbs out of one function that performs them elsewhere. */
+export function createRemoteVerbs(perform: (verb: string, args: unknown[]) => Promise<unknown>): Verbs {
+  const names: (keyof Verbs)[] = [
+    "session",
+    "names",
+    "version",
+    "status",
+    "drive",
+    "straight",
+    "baseMoving",
+    "stopBase",
+    "moveArm",
+    "joints",
+    "stopArm",
+    "readings",
+    "picture",
+    "stopAll",
+    "operations",
+    "unknownResource",
+    "measure",
+    "disconnect",
+  ];
+  return Object.fromEntries(names.map((name) => [name, (...args: unknown[]) => perform(name, args)])) as unknown as Verbs;
+}

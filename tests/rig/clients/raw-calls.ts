@@ -1,0 +1,92 @@
+import { create, createFileRegistry, type DescMethod, type FileRegistry, fromBinary, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
+import { createClient, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { ServerReflection } from "@vigil/protocol/gen/grpc/reflection/v1/reflection_pb.js";
+
+/** Calls by name with JSON, like grpcurl: what a service looks like is asked of the server. No SDK, no session. */
+export interface RawCalls {
+  /** Services that the server says it has. */
+  services(): Promise<string[]>;
+  /** @param method "viam.component.base.v1.BaseService/SetPower" */
+  call(method: string, request: JsonObject, headers?: Readonly<Record<string, string>>): Promise<JsonObject>;
+}
+
+export function createRawCalls(url: string): RawCalls {
+  const transport: Transport = createGrpcTransport({ baseUrl: url });
+  const reflection = createClient(ServerReflection, transport);
+  const registries = new Map<string, Promise<FileRegistry>>();
+
+  async function filesOf(symbol: string): Promise<FileRegistry> {
+    const answers = reflection.serverReflectionInfo(
+      (async function* () {
+        yield { messageRequest: { case: "fileContainingSymbol" as const, value: symbol } };
+      })(),
+    );
+    const files = new Map<string, FileDescriptorProto>();
+    const missing: string[] = [];
+    for await (const { messageResponse } of answers) collect(messageResponse);
+    while (missing.length > 0) {
+      const name = missing.pop()!;
+      if (files.has(name)) continue;
+      const more = reflection.serverReflectionInfo(
+        (async function* () {
+          yield { messageRequest: { case: "fileByFilename" as const, value: name } };
+        })(),
+      );
+      for await (const { messageResponse } of more) collect(messageResponse);
+    }
+    // A set has to hold each file after those that it imports.
+    const ordered = new Set<FileDescriptorProto>();
+    const place = (file: FileDescriptorProto) => {
+      for (const name of file.dependency) place(files.get(name)!);
+      ordered.add(file);
+    };
+    for (const file of files.values()) place(file);
+    return createFileRegistry(create(FileDescriptorSetSchema, { file: [...ordered] }));
+
+    function collect(response: { case: string | undefined; value?: unknown }): void {
+      if (response.case !== "fileDescriptorResponse") throw new Error(`no descriptor of ${symbol}: ${JSON.stringify(response.value)}`);
+      for (const bytes of (response.value as { fileDescriptorProto: Uint8Array[] }).fileDescriptorProto) {
+        const file = fromBinary(FileDescriptorProtoSchema, bytes);
+        files.set(file.name, file);
+        missing.push(...file.dependency.filter((name) => !files.has(name)));
+      }
+    }
+  }
+
+  async function describe(method: string): Promise<{ desc: DescMethod; registry: FileRegistry }> {
+    const [service, name] = method.split("/") as [string, string];
+    let pending = registries.get(service);
+    if (!pending) {
+      pending = filesOf(service);
+      registries.set(service, pending);
+    }
+    const registry = await pending;
+    const desc = registry.getService(service)?.methods.find((candidate) => candidate.name === name);
+    if (!desc) throw new Error(`the server does not describe ${method}`);
+    return { desc, registry };
+  }
+
+  return {
+    async services() {
+      const names: string[] = [];
+      const answers = reflection.serverReflectionInfo(
+        (async function* () {
+          yield { messageRequest: { case: "listServices" as const, value: "" } };
+        })(),
+      );
+      for await (const { messageResponse } of answers) {
+        if (messageResponse.case === "listServicesResponse") names.push(...messageResponse.value.service.map(({ name }) => name));
+      }
+      return names;
+    },
+    async call(method, request, headers = {}) {
+      const { desc, registry } = await describe(method);
+      if (desc.methodKind !== "unary") throw new Error(`${method} is no unary method`);
+      const message = fromJson(desc.input, request, { registry });
+      const response = await transport.unary(desc as DescMethod & { methodKind: "unary" }, undefined, undefined, headers, message);
+      return toJson(desc.output, response.message, { registry }) as JsonObject;
+    },
+  };
+}

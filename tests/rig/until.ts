@@ -1,0 +1,24 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** How often a condition is looked at, in ms. */
+const LOOK_MS = 10;
+/** How long anything that must happen may take on a machine under load, in ms. Correctness never hangs on it. */
+export const PATIENCE_MS = 20_000;
+
+/** Waits until `look` gives something, and says what it waited for when it never does. */
+export async function until<T>(
+  what: string,
+  look: () => T | undefined | false | Promise<T | undefined | false>,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
+  const deadline = performance.now() + patienceMs;
+  for (;;) {
+    const found = await look();
+    if (found !== undefined && found !== false) return found;
+    if (performance.now() > deadline) throw new Error(`waited ${patienceMs} ms in vain: ${what}`);
+    await sleep(LOOK_MS);
+  }
+}
+
+/** CLOCK_MONOTONIC in ms: the clock of every process on this machine and of the device logs. */
+export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;

@@ -1,0 +1,90 @@
+// Measures how long after its death, freeze or hang the hardware of a part gets its emergency stop (rules.md, R7):
+//   node tests/dist/sentinel/bench.js [runs of each kind, default 50]
+import { spawnSync } from "node:child_process";
+import { constants, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
+import { Socket } from "node:net";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { startApp } from "../rig/app-process.js";
+import { monotonicMs } from "../rig/until.js";
+
+/** Motors of the part: the latest of their emergency stops counts. */
+const MOTORS = 6;
+/** A guard tick: the fault comes at any instant of it. */
+const TICK_MS = 50;
+/** A stop that has not come by then never comes. */
+const PATIENCE_MS = 3000;
+
+const KINDS = [
+  { name: "SIGKILL", signal: "SIGKILL", limitMs: 50 },
+  { name: "SIGSTOP", signal: "SIGSTOP", limitMs: 600 },
+  { name: "blocked event loop", signal: "SIGUSR2", limitMs: 600 },
+] as const;
+
+const runs = Number(process.argv[2] ?? 50);
+const directory = mkdtempSync(join(tmpdir(), "vigil-sentinel-bench-"));
+process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+process.env.NODE_OPTIONS = `--import=${new URL("./block-on-signal.js", import.meta.url).href}`;
+
+/** The hardware of the part: a named pipe, whose reader is this process. */
+const pipe = join(directory, "hardware");
+spawnSync("mkfifo", [pipe]);
+/** When each motor's emergency stop came, in the run that is going on. */
+let stops = new Map<string, number>();
+const reader = new Socket({ fd: openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false });
+createInterface({ input: reader }).on("line", (line) => {
+  const at = monotonicMs();
+  const { device, command } = JSON.parse(line) as { device: string; command: string };
+  if (command === "emergency_stop" && !stops.has(device)) stops.set(device, at);
+});
+
+const configFile = join(directory, "part.json");
+writeFileSync(
+  configFile,
+  JSON.stringify({
+    // No gateway listens there: the sentinel does not care.
+    part: { name: "main", gateway: "ws://127.0.0.1:9", secret: "a secret that nobody ever asks for" },
+    leases: { store: "gateway" },
+    metrics: { bind_address: "127.0.0.1:0" },
+    components: Array.from({ length: MOTORS }, (_, index) => ({
+      name: `motor${index}`,
+      api: "rdk:component:motor",
+      model: "fake",
+      attributes: { log_path: pipe },
+    })),
+  }),
+);
+
+/** Time from the fault to the last motor's emergency stop, in ms; Infinity: one never came. */
+async function measure(signal: NodeJS.Signals): Promise<number> {
+  const agent = startApp("part-agent", configFile);
+  await agent.logged("that it serves", ({ msg }) => msg === "part-agent serves");
+  // It has settled, and beats; then any phase of the tick.
+  await sleep(300 + Math.random() * TICK_MS);
+  stops = new Map();
+  const at = monotonicMs();
+  agent.signal(signal);
+  while (stops.size < MOTORS && monotonicMs() - at < PATIENCE_MS) await sleep(5);
+  const latest = stops.size < MOTORS ? Infinity : Math.max(...stops.values());
+  await agent.kill();
+  return latest - at;
+}
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
+}
+
+console.log(`${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, ${MOTORS} motors, ${runs} runs of each kind`);
+console.log("ms from the fault to the last motor's emergency stop");
+let failed = false;
+for (const { name, signal, limitMs } of KINDS) {
+  const times: number[] = [];
+  for (let run = 0; run < runs; run += 1) times.push(await measure(signal));
+  times.sort((a, b) => a - b);
+  const [p50, p99, max] = [quantile(times, 0.5), quantile(times, 0.99), times.at(-1)!];
+  failed ||= p99 > limitMs;
+  console.log(`${name.padEnd(20)} p50 ${p50.toFixed(1)}  p99 ${p99.toFixed(1)}  max ${max.toFixed(1)}  (limit ${limitMs} at p99)`);
+}
+process.exit(failed ? 1 : 0);

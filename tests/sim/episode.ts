@@ -1,0 +1,122 @@
+import { createCheckers, type Figures, Violation } from "./checkers.js";
+import { startFaults } from "./faults.js";
+import { startWorkload } from "./workload.js";
+import { createRng, type Rng } from "./world/rng.js";
+import { createRobot, type Robot, type RobotOptions } from "./world/robot.js";
+import type { Carrier } from "./world/sim-client.js";
+
+export interface EpisodeResult {
+  readonly seed: number;
+  readonly simulatedMs: number;
+  readonly eventsRun: number;
+  readonly figures: Figures;
+}
+
+/** Length of the part of an episode with faults, in ms. */
+const FAULTS_MS = 60_000;
+/** Time that a mended robot gets to find itself again: links, sessions, leases, in ms. */
+const RECOVERY_MS = 8000;
+
+/** A robot of this seed's own making: windows, parts, clients, network. */
+export function optionsOf(rng: Rng): RobotOptions {
+  const carriers: readonly Carrier[] = ["webrtc", "webrtc", "grpc", "web"];
+  const lossy = rng.chance(0.4);
+  return {
+    windowMs: rng.pick([300, 500, 1000, 2000, 2000]),
+    quietLimitMs: rng.pick([3000, 10_000]),
+    maxCommandAgeMs: 300,
+    store: rng.pick(["gateway", "redis"] as const),
+    stopGroup: rng.pick(["robot", "part"] as const),
+    parts: 1 + rng.int(3),
+    clients: Array.from({ length: 1 + rng.int(4) }, () => ({ carrier: rng.pick(carriers), explicit: rng.chance(0.5) })),
+    lan: { delayMs: rng.between(0.1, 2), jitterMs: rng.between(0, 3), loss: 0, duplicates: 0.01 },
+    wan: {
+      delayMs: rng.between(0.2, 40),
+      jitterMs: rng.between(0, 20),
+      loss: lossy ? rng.between(0, 0.1) : 0,
+      duplicates: 0.02,
+    },
+    rearm: rng.chance(0.2) ? "manual" : "auto",
+    slowBus: rng.chance(0.5),
+    driftPpm: 200,
+  };
+}
+
+/**
+ * One robot's hour of trouble, short: faults and work at once, then everything is mended and must work again, then
+ * everyone leaves and nothing may be left.
+ * @throws Violation with the seed and what happened before it.
+ */
+export async function runEpisode(seed: number): Promise<EpisodeResult> {
+  const rng = createRng(seed);
+  const checkers = createCheckers();
+  const robot = createRobot(rng.int(2 ** 31), optionsOf(rng), checkers);
+  checkers.attach(robot);
+  try {
+    const workload = startWorkload(robot, rng.fork());
+    const faults = startFaults(robot, rng.fork(), checkers, rng.pick([800, 2000, 5000, 20_000]));
+    await robot.time.runUntil(FAULTS_MS);
+    faults.stop();
+    robot.mendAll();
+    checkers.excuse("all");
+    checkers.note("MENDED");
+    for (const client of robot.clients) if (client.process.state === "down") client.restart();
+    await robot.time.runUntil(robot.time.now + RECOVERY_MS);
+    workload.stop();
+    await checkServes(robot);
+    await checkComesToRest(robot);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const options = JSON.stringify(robot.options);
+    throw new Violation(`seed ${seed}: ${error.message}\n${options}\n${checkers.trail.join("\n")}`, { cause: error });
+  }
+  return { seed, simulatedMs: robot.time.now, eventsRun: robot.time.eventsRun, figures: checkers.figures };
+}
+
+/** Longest that a deliberate command, repeated, may be refused by a robot that has recovered, in ms. */
+const SERVES_MS = 4000;
+const RETRY_MS = 250;
+
+/** P10: new commands flow. Nothing may be stuck behind a fence that nobody knows of. */
+async function checkServes(robot: Robot): Promise<void> {
+  for (const client of robot.clients) {
+    for (const part of robot.parts) {
+      const resource = `${part.name}:arm`;
+      let answer = "none";
+      for (let waited = 0; waited < SERVES_MS && answer !== "ok"; waited += RETRY_MS) {
+        part.guard.rearm(resource, part.process.clock.now());
+        answer = "none";
+        client.call({ resource, class: "move_endless", durationMs: 0, streamed: false }, (given) => {
+          answer = given;
+        });
+        await robot.time.runUntil(robot.time.now + RETRY_MS);
+      }
+      if (answer !== "ok") throw new Violation(`P10: ${client.process.name} cannot move ${resource} again: ${answer}`);
+    }
+  }
+}
+
+/** Everybody dies: all motion ends, and nothing is remembered for ever. */
+async function checkComesToRest(robot: Robot): Promise<void> {
+  const { windowMs } = robot.options;
+  for (const client of robot.clients) client.die();
+  // An open call of a browser speaks for it until it ends, at most as long as the longest motion.
+  await robot.time.runUntil(robot.time.now + 2 * windowMs + 1000);
+  for (const part of robot.parts) {
+    for (const actuator of part.actuators) {
+      if (actuator.moving) throw new Violation(`P1: ${part.name}:${actuator.name} moves with everybody gone`);
+    }
+    for (const group of part.guard.groups()) {
+      if (group.owner !== undefined || group.stopping || group.callsInFlight > 0) {
+        throw new Violation(`${part.name} does not come to rest: ${JSON.stringify(group)}`);
+      }
+    }
+  }
+  const left = [...robot.gateway.keeper.all()];
+  if (left.length > 0) throw new Violation(`${left.length} sessions are left with everybody gone`);
+  await robot.time.runUntil(robot.time.now + 12_000);
+  for (const part of robot.parts) {
+    const asked = part.guard.sessionsToAsk(part.process.clock.now());
+    if (asked.length > 0) throw new Violation(`${part.name} asks about ${asked.length} sessions for ever`);
+  }
+}
