@@ -62,7 +62,7 @@ export function createWeriftPeer(deps: TransportDeps, options: PeerOptions, onRe
       // Before any listener: nothing of the old connection may move once somebody knows that it is over.
       const farewell = mended.sayGoodbye(isGoodbyeDue(cause));
       emitter.emit("closed", { cause });
-      await farewell;
+      await farewell.catch((error: unknown) => log?.debug({ peer: id, error: String(error) }, "no goodbye sent"));
       if (lingerMs > 0 && !released) {
         mended.linger();
         lingering = clock.after(lingerMs, release);

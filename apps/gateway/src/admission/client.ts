@@ -14,8 +14,10 @@ export interface Client {
   readonly home: string | undefined;
   /** What it says it is (viam_client); set by its first call that says so. */
   software: string | undefined;
-  /** Ends the connection at once: nothing that is queued in it can arrive any more (R6). */
+  /** Ends the connection: from now on nothing that is queued in it is heard (R6). */
   cut(): void;
+  /** It has been cut and only hears its farewell: TypeScript never settles a call whose trailers it does not get. */
+  readonly isCut?: boolean;
 }
 
 /** Why a client's connection is gone, for sessions and metrics. */

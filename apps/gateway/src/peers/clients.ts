@@ -1,6 +1,6 @@
 import type { EndCause } from "@vigil/safety";
 import { CHALLENGES_PER_WINDOW } from "@vigil/safety";
-import { type Clock, every, type Logger, type Random, uuid } from "@vigil/shared";
+import { type Clock, every, type Logger, type Random, type Timer, uuid } from "@vigil/shared";
 import { isDirectlyAttached, type Peer } from "@vigil/transport";
 import type { Client } from "../admission/client.js";
 import type { Caller, ClientConnection } from "../port/index.js";
@@ -45,18 +45,37 @@ export interface ClientsOptions {
 const POOL_REST_MS = 120_000;
 /** A peer that hears nothing any more is answered with aborts for this long after a lapse, in ms. */
 const ABORT_LINGER_MS = 10_000;
+/**
+ * What has been answered when a connection is cut still goes out for this long, in ms: a round trip on a slow network.
+ * Nothing is heard from the client meanwhile.
+ */
+const FAREWELL_MS = 100;
+/**
+ * Challenges this often, in ms, let two missed ones and the knock after them fit into 300 ms; that costs about 20 small
+ * datagrams a second for each client, so the pace slows down beyond QUICK_CLIENTS of them.
+ */
+const QUICK_CHALLENGE_MS = 50;
+const QUICK_CLIENTS = 50;
 /** Challenges in a row without an answer after which a client's port is knocked at (R6). */
 const SILENT_INTERVALS = 2;
 
+/** Signs of life of one client, as they come. */
+interface Life {
+  /** A challenge was answered that had been sent at `sentAt`. */
+  answered(sentAt: number): void;
+  /** Its application sent something. */
+  spoke(at: number): void;
+  stop(): void;
+}
+
 export function hostOf(remoteAddress: string): string {
-  return remoteAddress.slice(0, remoteAddress.lastIndexOf(":"));
+  return remoteAddress.slice(0, remoteAddress.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
 export function createClients(deps: ClientsDeps, options: ClientsOptions): Clients {
   const { clock, keeper } = deps;
   const clients = new Map<string, Client>();
   const pools = new Map<string, { client: Client; lastCallAt: number }>();
-  const challengeMs = options.windowMs / CHALLENGES_PER_WINDOW;
 
   function add(client: Client, challengeable: boolean): void {
     clients.set(client.id, client);
@@ -74,36 +93,46 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     deps.closed(client, cause, definite);
   }
 
+  const slowestMs = options.windowMs / CHALLENGES_PER_WINDOW;
+  /** Between challenges of one client that can be knocked at, in ms: short while there are few clients. */
+  const quickMs = () => Math.min(slowestMs, QUICK_CHALLENGE_MS * Math.max(1, clients.size / QUICK_CLIENTS));
+
   /** Challenges at a steady pace, and knocks once the answers fail to come. */
-  function watch(
-    client: Client,
-    challenge: () => void,
-    mayKnock: () => boolean,
-  ): { answered(sentAt: number): void; stop(): void } {
+  function watch(client: Client, challenge: () => void, isAttached: boolean, isBusy: () => boolean): Life {
     let lastAnswerSentAt = clock.now();
+    let signs = 0;
     let knocking = false;
-    const timer = every(clock, challengeMs, () => {
+    let timer: Timer;
+
+    const turn = () => {
+      const period = isAttached ? quickMs() : slowestMs;
+      timer = clock.after(period, turn);
       challenge();
       const silentMs = clock.now() - lastAnswerSentAt;
-      if (knocking || silentMs < (SILENT_INTERVALS + 1) * challengeMs || !mayKnock()) return;
+      if (knocking || silentMs < (SILENT_INTERVALS + 1) * period || !isAttached || isBusy()) return;
       knocking = true;
-      const before = lastAnswerSentAt;
-      deps.knock(client.remoteAddress).then(
-        (outcome) => {
+      const before = signs;
+      deps
+        .knock(client.remoteAddress)
+        .then((outcome) => {
+          // Anything authenticated that came meanwhile says more than a refusal (R6).
+          if (outcome === "refused" && signs === before && clients.has(client.id)) keeper.knock(client.id);
+        })
+        .catch((error) => deps.log.debug({ error: String(error) }, "a knock failed"))
+        .finally(() => {
           knocking = false;
-          if (outcome === "refused" && lastAnswerSentAt === before && clients.has(client.id)) keeper.knock(client.id);
-        },
-        (error) => {
-          knocking = false;
-          deps.log.debug({ error: String(error) }, "a knock failed");
-        },
-      );
-    });
-    challenge();
+        });
+    };
+    turn();
     return {
       answered(sentAt) {
+        signs += 1;
         lastAnswerSentAt = Math.max(lastAnswerSentAt, sentAt);
         keeper.transportEvidence(client.id, sentAt);
+      },
+      spoke(at) {
+        signs += 1;
+        keeper.applicationEvidence(client.id, at);
       },
       stop: () => timer.cancel(),
     };
@@ -123,6 +152,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     get: (id) => clients.get(id),
     all: () => clients.values(),
     addPeer(peer, about) {
+      let farewell: Timer | undefined;
       const client: Client = {
         id: peer.id,
         carrier: "webrtc",
@@ -135,20 +165,27 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
         entity: about.entity,
         home: about.home,
         software: undefined,
-        cut: () => void peer.close({ lingerMs: ABORT_LINGER_MS }),
+        cut() {
+          farewell ??= clock.after(FAREWELL_MS, () => void peer.close({ lingerMs: ABORT_LINGER_MS }));
+        },
+        get isCut() {
+          return farewell !== undefined;
+        },
       };
       add(client, true);
       const life = watch(
         client,
         () => peer.challenge(),
-        () => !peer.isRenegotiating && isDirectlyAttached(hostOf(client.remoteAddress)),
+        isDirectlyAttached(hostOf(client.remoteAddress)),
+        () => peer.isRenegotiating,
       );
       peer.on("evidence", (evidence) => {
         if (evidence.kind === "transport") life.answered(evidence.atMs);
-        else keeper.applicationEvidence(client.id, Math.min(evidence.atMs, deps.arrivedAt()));
+        else life.spoke(Math.min(evidence.atMs, deps.arrivedAt()));
       });
       peer.on("closed", ({ cause }) => {
         life.stop();
+        farewell?.cancel();
         const definite = cause === "abort" || cause === "shutdown" || cause === "close_notify";
         remove(client, definite ? "closed" : "silent", definite);
       });
@@ -178,6 +215,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
       const life = watch(
         client,
         () => void connection.challenge(),
+        false,
         () => false,
       );
       connection.on("evidence", ({ at }) => life.answered(at));

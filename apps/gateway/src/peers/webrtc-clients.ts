@@ -32,7 +32,7 @@ export function serveWebrtcClient(
       },
     });
     peer.data.onMessage((message) => {
-      if (typeof message !== "string") server.receive(message);
+      if (typeof message !== "string" && !client.isCut) server.receive(message);
     });
     peer.on("closed", () => server.closeAll(CLOSING));
   });

@@ -26,25 +26,15 @@ export function bundleChunks(association: Association): ChunkBundle {
   let sack: Buffer | undefined;
   let data: Buffer[] = [];
 
-  const send = (parts: Buffer[]) => sendChunk({ type: parts[0]![0]!, bytes: Buffer.concat(parts) });
-
+  /** Sends all that waits, in this very turn: packets that were overtaken would look like losses to the other side. */
   const flush = async () => {
     const waiting = [...(sack ? [sack] : []), ...control, ...data];
     control = [];
     sack = undefined;
     data = [];
-    let packet: Buffer[] = [];
-    let size = 0;
-    for (const bytes of waiting) {
-      if (size + bytes.length > MAX_CHUNK_BYTES && packet.length > 0) {
-        await send(packet);
-        packet = [];
-        size = 0;
-      }
-      packet.push(bytes);
-      size += bytes.length;
-    }
-    if (packet.length > 0) await send(packet);
+    await Promise.all(
+      packetsOf(waiting).map((parts) => sendChunk({ type: parts[0]![0]!, bytes: Buffer.concat(parts) })),
+    );
   };
 
   // An association that closed meanwhile has nothing more to say.
@@ -71,8 +61,23 @@ export function bundleChunks(association: Association): ChunkBundle {
       try {
         await handling();
       } finally {
-        if (--handlings === 0) await flush().catch(onClosed);
+        // A lone acknowledgement waits for the end of the turn, when it speaks for all packets of that turn.
+        if (--handlings === 0 && data.length > 0) await flush().catch(onClosed);
       }
     },
   };
+}
+
+function packetsOf(chunks: readonly Buffer[]): Buffer[][] {
+  const packets: Buffer[][] = [];
+  let room = 0;
+  for (const bytes of chunks) {
+    if (bytes.length > room || packets.length === 0) {
+      packets.push([]);
+      room = MAX_CHUNK_BYTES;
+    }
+    packets.at(-1)!.push(bytes);
+    room -= bytes.length;
+  }
+  return packets;
 }
