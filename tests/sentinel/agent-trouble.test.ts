@@ -26,7 +26,11 @@ for (const { what, signal, cause } of TROUBLES) {
     await withClient(robot, "raw-grpc", async (client) => {
       const begun = main.devices.all().length;
       await client.drive(0.5);
-      await main.devices.came("power at the left wheel", ({ device, command }) => device === "left" && !/stop/.test(command), begun);
+      await main.devices.came(
+        "power at the left wheel",
+        ({ device, command }) => device === "left" && !/stop/.test(command),
+        begun,
+      );
       const seen = main.devices.all().length;
       main.process.signal(signal);
       for (const name of ["left", "right", "base"]) {

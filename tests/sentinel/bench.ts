@@ -1,9 +1,9 @@
 // Measures how long after its death, freeze or hang the hardware of a part gets its emergency stop (rules.md, R7):
-//   node tests/dist/sentinel/bench.js [runs of each kind, default 50]
+//   node tests/dist/sentinel/bench.js [runs of each kind, default 50] [one kind alone, as in SIGKILL]
 import { spawnSync } from "node:child_process";
 import { constants, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";
-import { cpus, tmpdir } from "node:os";
+import { cpus, constants as osConstants, setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -33,7 +33,11 @@ const pipe = join(directory, "hardware");
 spawnSync("mkfifo", [pipe]);
 /** When each motor's emergency stop came, in the run that is going on. */
 let stops = new Map<string, number>();
-const reader = new Socket({ fd: openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK), readable: true, writable: false });
+const reader = new Socket({
+  fd: openSync(pipe, constants.O_RDWR | constants.O_NONBLOCK),
+  readable: true,
+  writable: false,
+});
 createInterface({ input: reader }).on("line", (line) => {
   const at = monotonicMs();
   const { device, command } = JSON.parse(line) as { device: string; command: string };
@@ -59,10 +63,13 @@ writeFileSync(
 
 /** Time from the fault to the last motor's emergency stop, in ms; Infinity: one never came. */
 async function measure(signal: NodeJS.Signals): Promise<number> {
+  // Children inherit it: what is measured runs as it would anywhere.
+  prioritize(osConstants.priority.PRIORITY_NORMAL);
   const agent = startApp("part-agent", configFile);
   await agent.logged("that it serves", ({ msg }) => msg === "part-agent serves");
   // It has settled, and beats; then any phase of the tick.
   await sleep(300 + Math.random() * TICK_MS);
+  prioritize(osConstants.priority.PRIORITY_HIGHEST);
   stops = new Map();
   const at = monotonicMs();
   agent.signal(signal);
@@ -72,19 +79,33 @@ async function measure(signal: NodeJS.Signals): Promise<number> {
   return latest - at;
 }
 
+/** Where it is permitted, what else runs on the machine delays what is measured and not the stopwatch. */
+function prioritize(priority: number): void {
+  try {
+    setPriority(priority);
+  } catch (error) {
+    if (!["EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
+}
+
 function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)]!;
 }
 
-console.log(`${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, ${MOTORS} motors, ${runs} runs of each kind`);
+console.log(
+  `${cpus().length} x ${cpus()[0]?.model}, Node ${process.version}, ${MOTORS} motors, ${runs} runs of each kind`,
+);
 console.log("ms from the fault to the last motor's emergency stop");
 let failed = false;
 for (const { name, signal, limitMs } of KINDS) {
+  if (process.argv[3] !== undefined && process.argv[3] !== signal) continue;
   const times: number[] = [];
   for (let run = 0; run < runs; run += 1) times.push(await measure(signal));
   times.sort((a, b) => a - b);
   const [p50, p99, max] = [quantile(times, 0.5), quantile(times, 0.99), times.at(-1)!];
   failed ||= p99 > limitMs;
-  console.log(`${name.padEnd(20)} p50 ${p50.toFixed(1)}  p99 ${p99.toFixed(1)}  max ${max.toFixed(1)}  (limit ${limitMs} at p99)`);
+  console.log(
+    `${name.padEnd(20)} p50 ${p50.toFixed(1)}  p99 ${p99.toFixed(1)}  max ${max.toFixed(1)}  (limit ${limitMs} at p99)`,
+  );
 }
 process.exit(failed ? 1 : 0);

@@ -68,7 +68,12 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
   }
   const resources = createPartResources(set, config.resources);
   let started = false;
-  const sentinel = createSentinelProcess({ clock, log, part: name, plan: () => emergencyPlans(resources.all) });
+  const plan = () => emergencyPlans(resources.all);
+  const sentinel = createSentinelProcess({ clock, log, part: name, plan });
+  const covered = new Set(plan().map((entry) => entry.name));
+  const bare = resources.all.filter(({ isStoppable, key }) => isStoppable && !covered.has(key)).map(({ key }) => key);
+  if (bare.length > 0)
+    log.info({ resources: bare }, "no emergency stop: if this process dies they stop at its next start");
 
   const remote: RemoteReader | undefined =
     config.leases.store === "gateway"

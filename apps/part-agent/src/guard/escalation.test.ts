@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
+import type { Resource } from "@vigil/drivers";
 import { createPartBench, type PartBench } from "../testing/part-bench.js";
 
 interface Escalating {
@@ -19,14 +22,18 @@ async function withEscalation(
   attributes: Readonly<Record<string, unknown>>,
   safety: (files: { readonly drive: string; readonly line: string }) => object,
   use: (escalating: Escalating) => Promise<void>,
+  prepare?: (resource: Resource) => void,
 ): Promise<void> {
   const directory = mkdtempSync(join(tmpdir(), "vigil-escalation-"));
   const files = { drive: join(directory, "drive"), line: join(directory, "line") };
   for (const file of Object.values(files)) writeFileSync(file, "");
-  const part = await createPartBench([
-    { name: "left", api: "motor", safety: safety(files), attributes: { log_path: null, ...attributes } },
-    { name: "right", api: "motor" },
-  ]);
+  const part = await createPartBench(
+    [
+      { name: "left", api: "motor", safety: safety(files), attributes: { log_path: null, ...attributes } },
+      { name: "right", api: "motor" },
+    ],
+    prepare,
+  );
   try {
     await use({
       part,
@@ -98,18 +105,22 @@ test("a stop that never works: emergency stop, then the e-stop line; only a pers
 
 test("a stop that works after the emergency stop cuts no line, needs no re-arm, and is told as escalated", () =>
   // Attempts at 0, 100 and 300 ms: the backoff doubles. The third works.
-  withEscalation({ stop_fails: 2 }, (files) => bothSteps(files, "250ms"), async ({ part, drive, line, until }) => {
-    await move(part, "A");
-    end(part, "A");
-    await part.pass(251);
-    await until("the drive is written to", () => part.steps.length === 1);
-    await part.pass(2000);
-    assert.equal(drive(), "halt\n");
-    assert.equal(line(), "");
-    assert.deepEqual(outcomes(part), ["escalated", "escalated"]);
-    assert.equal(part.runner.awaitsRearm("left"), false);
-    await move(part, "B");
-  }));
+  withEscalation(
+    { stop_fails: 2 },
+    (files) => bothSteps(files, "250ms"),
+    async ({ part, drive, line, until }) => {
+      await move(part, "A");
+      end(part, "A");
+      await part.pass(251);
+      await until("the drive is written to", () => part.steps.length === 1);
+      await part.pass(2000);
+      assert.equal(drive(), "halt\n");
+      assert.equal(line(), "");
+      assert.deepEqual(outcomes(part), ["escalated", "escalated"]);
+      assert.equal(part.runner.awaitsRearm("left"), false);
+      await move(part, "B");
+    },
+  ));
 
 test("an emergency stop that cannot be written leads to the line at once", () =>
   withEscalation(
@@ -127,6 +138,39 @@ test("an emergency stop that cannot be written leads to the line at once", () =>
       );
     },
   ));
+
+test("30: a driver process that hangs is ended after 500 ms, then its emergency stop is written; others are on time", () => {
+  const child = spawn("sleep", ["60"], { stdio: "ignore" });
+  const ended = once(child, "exit");
+  return withEscalation(
+    { stop_hangs: true },
+    ({ drive }) => ({ escalate: { emergency_stop: [{ path: drive, text: "halt" }] } }),
+    async ({ part, drive, until }) => {
+      await move(part, "A");
+      await move(part, "A", "right");
+      end(part, "A");
+      assert.deepEqual(part.commands().slice(-1), ["right stop"], "in the same turn");
+      await part.pass(499);
+      assert.deepEqual(part.steps, []);
+      await part.pass(2);
+      await until("its emergency stop is written", () => part.steps.length === 2);
+      assert.deepEqual(
+        part.steps.map(({ step, ok }) => `${step} ${ok}`),
+        ["end_process true", "emergency_stop true"],
+      );
+      assert.equal(child.signalCode, "SIGKILL");
+      assert.equal(drive(), "halt");
+    },
+    // What a driver that is a process of its own offers, over a process that takes no notice of anything.
+    (resource) => {
+      if (resource.name !== "left") return;
+      resource.endProcess = async () => {
+        child.kill("SIGKILL");
+        await ended;
+      };
+    },
+  );
+});
 
 test("at the end, what does not stop in time gets its emergency stop; what has none says so", () =>
   withEscalation({ stop_hangs: true }, bothSteps, async ({ part, drive }) => {

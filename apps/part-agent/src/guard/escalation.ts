@@ -33,7 +33,12 @@ export function createEscalation(deps: EscalationDeps): Escalation {
   const { clock, log } = deps;
   const timers = new Map<string, Timer>();
 
-  function take(resource: GuardedResource, step: EscalationStep, problems: readonly string[], message: string): boolean {
+  function take(
+    resource: GuardedResource,
+    step: EscalationStep,
+    problems: readonly string[],
+    message: string,
+  ): boolean {
     const ok = problems.length === 0;
     log.error({ resource: resource.key, step, problems }, message);
     deps.taken(resource, step, ok);

@@ -14,6 +14,7 @@ import { createEscalation, type Escalation, type EscalationStep } from "./escala
 import { createHoldRelease } from "./hold-release.js";
 import type { GuardedResource, PartResources } from "./part-resources.js";
 import { createStopRunner } from "./stop-runner.js";
+import { feedWatchdogs } from "./watchdog-feeder.js";
 import { createWithheld } from "./withheld.js";
 
 /** What becomes of a call that asked the guard. */
@@ -146,7 +147,10 @@ export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOpti
   const turn = every(clock, TICK_MS, () => {
     noticeSleep();
     deps.ticked(runner.run((inner, now) => inner.tick(now)));
-    runner.run((inner, now) => inner.poll(now));
+    runner.run((inner, now) => {
+      inner.poll(now);
+      feedWatchdogs(inner, deps.resources, now);
+    });
   });
 
   const runner: PartGuardRunner = {

@@ -55,7 +55,11 @@ test("policy ramp: the speed comes down evenly over the duration, and a stop end
     const lines = part.hardware(seen);
     const speeds = lines.filter(({ command }) => command === "set_rpm").map(({ args }) => -Number(args.rpm));
     assert.ok(speeds.length >= 10, `${speeds.length} steps`);
-    assert.deepEqual(speeds, [...speeds].sort((a, b) => b - a), "it never speeds up again");
+    assert.deepEqual(
+      speeds,
+      [...speeds].sort((a, b) => b - a),
+      "it never speeds up again",
+    );
     assert.equal(lines.at(-1)?.command, "stop");
     const stop = stopEvents(part, "left")[0]!;
     assert.equal(stop.outcome, "stopped", "its duration is no lateness");
@@ -95,7 +99,10 @@ test("policy ramp of a base: its wheels, which are stopped with it, come down wi
     ],
     async (part) => {
       const client = part.client("A");
-      const call = client.call("base/base", "SetPower", { linear: { x: 0, y: 1, z: 0 }, angular: { x: 0, y: 0, z: 0 } });
+      const call = client.call("base/base", "SetPower", {
+        linear: { x: 0, y: 1, z: 0 },
+        angular: { x: 0, y: 0, z: 0 },
+      });
       await Promise.all([call, part.pass(5)]);
       const seen = part.hardware().length;
       client.end();
@@ -107,14 +114,24 @@ test("policy ramp of a base: its wheels, which are stopped with it, come down wi
         assert.ok(Math.abs(Number(args.rpm) - 50) < 12, `${device} turns at ${args.rpm} of 100 rpm at half time`);
       }
       await part.pass(200);
-      assert.deepEqual(new Set(part.commands(seen).filter((line) => line.endsWith("stop"))), new Set(["l stop", "r stop", "base stop"]));
+      assert.deepEqual(
+        new Set(part.commands(seen).filter((line) => line.endsWith("stop"))),
+        new Set(["l stop", "r stop", "base stop"]),
+      );
       assert.equal(part.runner.guard.settledDown(), true);
     },
   ));
 
 test("policy hold: it is held where it is, and released after its time unless it was commanded anew", () =>
   withPart(
-    [{ name: "arm", api: "arm", safety: { policy: "hold", hold: { release_after: "500ms" } }, attributes: { joints: 1 } }],
+    [
+      {
+        name: "arm",
+        api: "arm",
+        safety: { policy: "hold", hold: { release_after: "500ms" } },
+        attributes: { joints: 1 },
+      },
+    ],
     async (part) => {
       const move = { positions: { values: [90] } };
       const first = part.client("A");
@@ -186,19 +203,19 @@ test("policy hold: an attempt that fails is followed by a plain stop", () =>
   ));
 
 test("policy do_command: the command is given, and again until IsMoving is false", () =>
-  withPart(
-    [motor("left", { policy: "do_command", do_command: { command: { set_power: 0 } } })],
-    async (part) => {
-      const client = part.client("A");
-      await Promise.all([client.call("motor/left", "SetPower", { powerPct: 1 }), part.pass(5)]);
-      const seen = part.hardware();
-      client.end();
-      await part.pass(20);
-      const lines = part.hardware(seen.length);
-      assert.deepEqual(lines.map(({ command, args }) => [command, args.rpm]), [["set_rpm", 0]]);
-      assert.equal(stopEvents(part, "left").at(-1)?.outcome, "stopped");
-    },
-  ));
+  withPart([motor("left", { policy: "do_command", do_command: { command: { set_power: 0 } } })], async (part) => {
+    const client = part.client("A");
+    await Promise.all([client.call("motor/left", "SetPower", { powerPct: 1 }), part.pass(5)]);
+    const seen = part.hardware();
+    client.end();
+    await part.pass(20);
+    const lines = part.hardware(seen.length);
+    assert.deepEqual(
+      lines.map(({ command, args }) => [command, args.rpm]),
+      [["set_rpm", 0]],
+    );
+    assert.equal(stopEvents(part, "left").at(-1)?.outcome, "stopped");
+  }));
 
 test("policy do_command: one that does not stop it is no stop, and Stop itself comes next", () =>
   withPart(
@@ -244,4 +261,3 @@ test("policy none: a stop of everything leaves it alone", () =>
     await part.pass(50);
     assert.deepEqual(part.commands(), ["left set_rpm"]);
   }));
-

@@ -138,23 +138,32 @@ test("31: a driver that ignores its abort: its writes are refused, and it is sto
 test("P5: thirty slow stops are all under way before the first is done; one that hangs delays none of the others", () =>
   withMotors(
     Object.fromEntries(
-      Array.from({ length: 30 }, (_, index) => [`m${index}`, index === 7 ? { stop_hangs: true } : { stop_delay_ms: 100 }]),
+      Array.from({ length: 30 }, (_, index) => [
+        `m${index}`,
+        index === 7 ? { stop_hangs: true } : { stop_delay_ms: 100 },
+      ]),
     ),
     async (part) => {
       const client = part.client("A");
-      const calls = Array.from({ length: 30 }, (_, index) => client.call(`motor/m${index}`, "SetPower", { powerPct: 1 }));
+      const calls = Array.from({ length: 30 }, (_, index) =>
+        client.call(`motor/m${index}`, "SetPower", { powerPct: 1 }),
+      );
       await Promise.all([...calls, part.pass(10)]);
       await Promise.all([begin(part, "B", "m0", "IsMoving", {}), part.pass(1)]);
       const seen = part.hardware().length;
       end(part, "A");
       assert.equal(part.hardware(seen).length, 30, "commanded in one turn");
       await part.pass(115);
-      const done = part.events.flatMap((event) => (event.kind === "stop" && event.acknowledgedAt !== undefined ? [event.resource] : []));
+      const done = part.events.flatMap((event) =>
+        event.kind === "stop" && event.acknowledgedAt !== undefined ? [event.resource] : [],
+      );
       assert.equal(new Set(done).size, 29);
       assert.ok(!done.includes("m7"));
       await part.pass(1000);
       assert.deepEqual(
-        part.events.flatMap((event) => (event.kind === "stop" && event.outcome === "escalated" ? [event.resource] : [])),
+        part.events.flatMap((event) =>
+          event.kind === "stop" && event.outcome === "escalated" ? [event.resource] : [],
+        ),
         ["m7"],
       );
       await Promise.all([begin(part, "C", "m0", "SetPower", { powerPct: 1 }), part.pass(10)]);

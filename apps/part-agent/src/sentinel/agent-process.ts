@@ -1,40 +1,46 @@
-import { readFileSync } from "node:fs";
+import { openSync, readSync } from "node:fs";
 
-/** A process that can be told from a later one with the same id. */
+/** A process, also when it has ended and another one has its id. */
 export interface KnownProcess {
+  /** False as soon as its main thread has ended: long before its memory is freed and its pipes are closed. */
   isAlive(): boolean;
-  /** SIGKILL, which a stopped process takes too; nothing if it is another one by now. */
+  /** SIGKILL, which a stopped process takes too; nothing if it has ended. */
   kill(): void;
 }
 
-/** Fields of /proc/PID/stat after the name, which may hold anything (proc_pid_stat(5): state is 3, starttime 22). */
-const STATE = 0;
-const START_TIME = 19;
+/** One read takes in all that stands before the state (proc_pid_stat(5): id, name in parentheses, state). */
+const STAT_BYTES = 512;
 
-/** The process that has this id now. Linux. */
+/** The process that has this id now (Linux). */
 export function knowProcess(pid: number): KnownProcess {
-  const startTime = statOf(pid)?.[START_TIME];
+  const stat = Buffer.alloc(STAT_BYTES);
+  // Open all the time: what is read from it is about this very process, whoever gets its id later.
+  const handle = openStat(pid);
   const isAlive = () => {
-    const stat = statOf(pid);
-    // A zombie runs no more: it only waits for its parent to take notice.
-    return stat !== undefined && stat[START_TIME] === startTime && stat[STATE] !== "Z" && stat[STATE] !== "X";
+    if (handle === undefined) return false;
+    try {
+      const text = stat.toString("latin1", 0, readSync(handle, stat, 0, STAT_BYTES, 0));
+      // The name may hold anything, parentheses too.
+      const state = text[text.lastIndexOf(")") + 2];
+      return state !== "Z" && state !== "X";
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
+      throw error;
+    }
   };
   return {
     isAlive,
     kill() {
-      if (startTime !== undefined && isAlive()) process.kill(pid, "SIGKILL");
+      if (isAlive()) process.kill(pid, "SIGKILL");
     },
   };
 }
 
-function statOf(pid: number): string[] | undefined {
+function openStat(pid: number): number | undefined {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return text.slice(text.lastIndexOf(")") + 2).split(" ");
+    return openSync(`/proc/${pid}/stat`, "r");
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    // Gone before it was opened, or while it was read.
-    if (code === "ENOENT" || code === "ESRCH") return undefined;
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
 }

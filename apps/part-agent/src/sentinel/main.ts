@@ -1,6 +1,7 @@
 // The sentinel's process: Node's own modules alone, because what guards the agent must not fail with it.
 import { constants, openSync, writeSync } from "node:fs";
 import { open } from "node:fs/promises";
+import { constants as osConstants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers";
 import type { Clock } from "@vigil/shared";
@@ -19,6 +20,12 @@ const clock: Pick<Clock, "now" | "after"> = {
   },
 };
 
+try {
+  // It sleeps until it is needed, and then nothing on a busy computer may come first.
+  setPriority(osConstants.priority.PRIORITY_HIGHEST);
+} catch {
+  // Not permitted: it acts when its turn comes, as every process does.
+}
 // A service manager that ends the whole unit ends the agent too, and only then there is work to do (docs/safety.md).
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
 // Whoever read them may be dead, as the agent is: that must not end this process before its work is done.
@@ -44,7 +51,8 @@ await open("/dev/null", "r").then((file) => file.close());
 createInterface({ input: process.stdin })
   .on("line", (line) => {
     const message = decodeMessage(line);
-    const writes = message?.kind === "plan" ? message.resources.flatMap((plan) => [...plan.emergencyStop, ...plan.eStop]) : [];
+    const writes =
+      message?.kind === "plan" ? message.resources.flatMap((plan) => [...plan.emergencyStop, ...plan.eStop]) : [];
     // Loaded now, because an emergency has no time for it; a failure shows again, and is told, when a speed is set.
     if (writes.some(({ baudRate }) => baudRate !== undefined)) loadTermios().catch(() => undefined);
     sentinel.line(line);

@@ -76,7 +76,10 @@ export function createSentinelProcess(deps: SentinelProcessDeps): SentinelProces
       if (child === started) child = undefined;
       armed = false;
       if (over) return;
-      log.error({ why, restartInMs: backoffMs }, "the sentinel has ended: nothing stops the part if the agent dies now");
+      log.error(
+        { why, restartInMs: backoffMs },
+        "the sentinel has ended: nothing stops the part if the agent dies now",
+      );
       restart = clock.after(backoffMs, start);
       backoffMs = Math.min(2 * backoffMs, MAX_BACKOFF_MS);
     };

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createResourceSet, loadComponents } from "@vigil/drivers";
+import { createResourceSet, loadComponents, type Resource } from "@vigil/drivers";
 import { createVirtualClock, type VirtualClock } from "@vigil/leases/testing";
 import { stampRelayed } from "@vigil/links";
 import { answerWith, createStatus, createTypedClient, NO_METADATA } from "@vigil/protocol";
@@ -59,7 +59,11 @@ const RENEWAL_MS = 100;
 /** How finely time passes, in ms. */
 const STEP_MS = 1;
 
-export async function createPartBench(components: readonly Json[]): Promise<PartBench> {
+/** @param prepare changes a built resource before the part sees it. */
+export async function createPartBench(
+  components: readonly Json[],
+  prepare: (resource: Resource) => void = () => {},
+): Promise<PartBench> {
   const directory = mkdtempSync(join(tmpdir(), "vigil-part-bench-"));
   const log = join(directory, "devices.log");
   const text = JSON.stringify({
@@ -79,6 +83,7 @@ export async function createPartBench(components: readonly Json[]): Promise<Part
   const kinds = await loadComponents();
   const set = createResourceSet({ components: kinds, clock, robot }, config.resources);
   assert.deepEqual(set.failures, []);
+  for (const { resource } of set.built) prepare(resource);
   const resources = createPartResources(set, config.resources);
   const events: GuardEvent[] = [];
   const steps: { resource: string; step: EscalationStep; ok: boolean }[] = [];
@@ -150,7 +155,10 @@ export async function createPartBench(components: readonly Json[]): Promise<Part
   const hardware = (from = 0): HardwareLine[] => {
     if (!existsSync(log)) return [];
     const lines = readFileSync(log, "utf8").trim().split("\n");
-    return lines.filter((line) => line !== "").map((line) => JSON.parse(line) as HardwareLine).slice(from);
+    return lines
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as HardwareLine)
+      .slice(from);
   };
   return {
     clock,

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import { type Client, withClient } from "../rig/clients/index.js";
+import { type OdriveSimulator, startOdriveSimulator } from "../rig/odrive/odrive-simulator.js";
+import { type Robot, startRobot } from "../rig/robot.js";
+import { until } from "../rig/until.js";
+
+// A base whose left wheel is a drive on a serial port, which outlives the agent: what becomes of it is seen at the drive.
+
+const NEEDS_PYTHON = "NEEDS python3 for the simulated drive: install it";
+const hasPython = spawnSync("python3", ["--version"]).status === 0;
+/** More of them than a watchdog of 500 ms lasts without: the guard feeds every 50 ms. */
+const FEEDS = 25;
+
+interface Rig {
+  readonly robot: Robot;
+  readonly drive: OdriveSimulator;
+  /** What the drive noted after the first `from` entries. */
+  events(from: number): string[];
+  isMoving(): Promise<boolean>;
+  move(client: Client): Promise<void>;
+}
+
+async function withDrive(use: (rig: Rig) => Promise<void>): Promise<void> {
+  const drive = await startOdriveSimulator();
+  const robot = await startRobot({
+    components: {
+      left: { model: "odrive", attributes: { serial_path: drive.path, axis: 0, max_rpm: 100, watchdog: "500ms" } },
+    },
+  });
+  const isMoving = async () => (await drive.state())[0]!.moving;
+  try {
+    await use({
+      robot,
+      drive,
+      isMoving,
+      events: (from) =>
+        drive
+          .log()
+          .slice(from)
+          .map(({ command, args }) => (command === "line" ? String(args.line) : command)),
+      async move(client) {
+        await client.drive(0.5);
+        await until("the axis turns", isMoving);
+      },
+    });
+  } finally {
+    await robot.stop();
+    await drive.stop();
+  }
+}
+
+test("the drive's watchdog is fed while a live lease lets it move, and ceases to be when its session ends", async (t) => {
+  if (!hasPython) return t.skip(NEEDS_PYTHON);
+  await withDrive(async ({ drive, move, events, isMoving, robot }) => {
+    let begun = 0;
+    await withClient(robot, "raw-grpc", async (client) => {
+      await move(client);
+      // Before, while it was idle, nothing fed its watchdog.
+      begun = drive.log().length;
+      await until("it is fed", () => events(begun).filter((line) => line === "u 0").length >= FEEDS);
+      assert.equal(await isMoving(), true);
+      assert.ok(!events(begun).includes("watchdog"));
+    });
+    await until("it stands", async () => !(await isMoving()));
+    const stopped = events(begun);
+    assert.ok(stopped.includes("v 0 0") && !stopped.includes("watchdog"), "by its stop");
+    await until("its watchdog has ended its power", () => events(begun).includes("watchdog"));
+  });
+});
+
+test("the agent is killed while the drive turns: the sentinel's stop comes before the drive's own watchdog", async (t) => {
+  if (!hasPython) return t.skip(NEEDS_PYTHON);
+  await withDrive(async ({ robot, drive, move, events, isMoving }) => {
+    await withClient(robot, "raw-grpc", async (client) => {
+      await move(client);
+      const killed = drive.log().length;
+      await robot.main.process.kill();
+      await until("the axis stands", async () => !(await isMoving()));
+      const after = events(killed);
+      assert.ok(after.includes("v 0 0"), after.join());
+      assert.ok(!after.slice(0, after.indexOf("still")).includes("watchdog"), after.join());
+
+      const dead = drive.log().length;
+      robot.main.restart();
+      await robot.ready();
+      assert.ok(events(dead).includes("v 0 0"), "stopped at its start");
+      assert.equal(await isMoving(), false);
+    });
+  });
+});
+
+test("the agent is frozen while the drive turns: it is stopped, the agent ended", async (t) => {
+  if (!hasPython) return t.skip(NEEDS_PYTHON);
+  await withDrive(async ({ robot, drive, move, events, isMoving }) => {
+    await withClient(robot, "raw-grpc", async (client) => {
+      await move(client);
+      const frozen = drive.log().length;
+      robot.main.process.signal("SIGSTOP");
+      assert.equal(await robot.main.process.ended, "SIGKILL");
+      await until("the axis stands", async () => !(await isMoving()));
+      assert.ok(events(frozen).includes("v 0 0"));
+    });
+  });
+});
