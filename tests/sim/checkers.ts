@@ -43,7 +43,9 @@ const STEP_FACTOR = 1.1;
 /** P4 and P5: a stop follows its reason within this. */
 const AT_ONCE_MS = 20;
 /** Pauses of a process shorter than this need no notice: the guard's tick is late by 250 ms at the most. */
-const TRAIL = 120;
+const TRAIL = 600;
+/** Longest pause between two stops of what does not settle, and the time of a slow one. */
+const REPEAT_MS = 1300;
 
 interface SessionTruth {
   readonly id: string;
@@ -61,11 +63,17 @@ interface SessionTruth {
   endedAt: number | undefined;
 }
 
-export function createCheckers(): Checkers {
+export function createCheckers(options: { readonly detailed?: boolean } = {}): Checkers {
   let robot: Robot;
   const sessions = new Map<string, SessionTruth>();
-  const fences = new Map<SimPart, { generation: number; bySession: Map<string, string>; ended: Set<string>; life: number }>();
+  const fences = new Map<
+    SimPart,
+    { generation: number; bySession: Map<string, string>; ended: Set<string>; life: number }
+  >();
   const aborted = new Map<SimPart, Set<number>>();
+  const unsettled = new Map<SimPart, Set<number>>();
+  /** The newest motion that has begun, by group. */
+  const newestMotion = new Map<string, number>();
   const figures: Figures = { sessions: 0, lapses: 0, suspensions: 0, writes: 0, stops: 0, fences: 0 };
   const trail: string[] = [];
   let failure: Violation | undefined;
@@ -74,6 +82,9 @@ export function createCheckers(): Checkers {
   const note = (line: string) => {
     trail.push(`${robot.time.now.toFixed(1)} ${line}`);
     if (trail.length > TRAIL) trail.shift();
+  };
+  const detail = (line: () => string) => {
+    if (options.detailed) note(line());
   };
   /** Thrown at the next sample: the code under test must not be able to catch it. */
   const fail = (message: string) => {
@@ -86,7 +97,12 @@ export function createCheckers(): Checkers {
   function canAnswer(client: SimClient): boolean {
     const { network, gateway } = robot;
     const { name } = client.process;
-    return isUp(client.process) && isUp(gateway.process) && !network.isCut(name, "gateway") && !network.isCut("gateway", name);
+    return (
+      isUp(client.process) &&
+      isUp(gateway.process) &&
+      !network.isCut(name, "gateway") &&
+      !network.isCut("gateway", name)
+    );
   }
 
   /** The last instant at which the session's window may have begun. */
@@ -122,7 +138,13 @@ export function createCheckers(): Checkers {
     if (!truth) return fail(`${part.name}:${actuator.name} is moved by a session that nobody opened`);
     const limit = moveLimit(truth, { endless: mover.endless && owner === mover.session });
     if (now <= limit + heldUpSince(part, limit - robot.options.windowMs * 2)) return;
-    if (actuator.lastStopAt >= actuator.movingSince && actuator.lastStopAt > limit - robot.options.windowMs * 2 - APPLICATION_GRACE_MS) return;
+    // A handler that ignores its abort may have had a write on the bus: the stop is repeated within a second.
+    if (unsettled.get(part)?.has(mover.call) && now <= actuator.movingSince + REPEAT_MS) return;
+    if (
+      actuator.lastStopAt >= actuator.movingSince &&
+      actuator.lastStopAt > limit - robot.options.windowMs * 2 - APPLICATION_GRACE_MS
+    )
+      return;
     fail(
       `${part.name}:${actuator.name} still moves for ${short(owner)}, ${(now - limit).toFixed(0)} ms past its bound; last stop at ${actuator.lastStopAt.toFixed(0)}`,
     );
@@ -141,11 +163,11 @@ export function createCheckers(): Checkers {
   function sample(): void {
     const { time, parts, clients, gateway } = robot;
     for (const client of clients) {
-      if (client.process.state !== "up" && client.carrier === "web") continue;
       for (const truth of sessions.values()) {
         if (truth.client !== client || truth.endedAt !== undefined) continue;
-        const mine = client.connection !== undefined && truth.connections.has(client.connection);
-        if (mine && canAnswer(client)) {
+        const isUsed = truth.kind === "implicit" || client.session === truth.id;
+        const mine = isUsed && client.connection !== undefined && truth.connections.has(client.connection);
+        if (mine && canAnswer(client) && !(client.hung && client.carrier === "web")) {
           truth.aliveAt = time.now;
           if (!client.hung) truth.speaksAt = time.now;
         } else truth.excusedUntil = time.now + excuseMs();
@@ -163,7 +185,8 @@ export function createCheckers(): Checkers {
     for (const part of parts) {
       const samples = pauses.get(part) ?? [];
       pauses.set(part, samples);
-      if (samples.at(-1)?.pausedMs !== part.process.pausedMs) samples.push({ at: time.now, pausedMs: part.process.pausedMs });
+      if (samples.at(-1)?.pausedMs !== part.process.pausedMs)
+        samples.push({ at: time.now, pausedMs: part.process.pausedMs });
       if (samples.length > 400) samples.splice(0, 200);
       for (const actuator of part.actuators) checkMotion(part, actuator);
     }
@@ -180,6 +203,7 @@ export function createCheckers(): Checkers {
       known = { generation: 0, bySession: new Map(), ended: new Set(), life: part.process.life };
       fences.set(part, known);
       aborted.set(part, new Set());
+      unsettled.set(part, new Set());
     }
     return known;
   }
@@ -209,7 +233,8 @@ export function createCheckers(): Checkers {
   function expectStops(part: SimPart, session: string, since: number): void {
     const { life, pausedMs } = part.process;
     const moved = part.actuators.filter(
-      (actuator) => actuator.mover?.session === session && !actuator.mover.use && groupOf(part, actuator).owner === session,
+      (actuator) =>
+        actuator.mover?.session === session && !actuator.mover.use && groupOf(part, actuator).owner === session,
     );
     if (moved.length === 0) return;
     robot.time.at(since + AT_ONCE_MS, () => {
@@ -293,6 +318,12 @@ export function createCheckers(): Checkers {
       else known.bySession.set(event.session, event.fence);
       expectStops(part, event.session, now);
     },
+    started(part, call) {
+      detail(() => `${part.name} starts ${short(call.session)} ${call.class} ${call.resource} call ${call.id}`);
+      if (call.class === "use") return;
+      const { resources } = part.guard.groups().find((group) => group.resources.includes(call.resource))!;
+      newestMotion.set(resources.join(), call.id);
+    },
     wrote(part, call) {
       figures.writes += 1;
       checkWrite(part, call);
@@ -300,9 +331,13 @@ export function createCheckers(): Checkers {
     aborted(part, call) {
       knownFences(part);
       aborted.get(part)!.add(call.id);
+      unsettled.get(part)!.add(call.id);
+      detail(() => `${part.name} aborts ${short(call.session)} ${call.resource} call ${call.id}`);
     },
     settled(part, call, wasAborted) {
       if (!wasAborted) return;
+      unsettled.get(part)!.delete(call.id);
+      detail(() => `${part.name} settled call ${call.id}`);
       const settledAt = robot.time.now;
       const { life, pausedMs } = part.process;
       robot.time.at(settledAt + AT_ONCE_MS, () => {
@@ -310,17 +345,18 @@ export function createCheckers(): Checkers {
         for (const actuator of part.actuators) {
           const { mover } = actuator;
           if (mover?.session !== call.session || mover.call !== call.id || mover.use) continue;
-          // A call after it has it now, and moves it once its own write has landed.
-          if (groupOf(part, actuator).owner !== undefined && groupOf(part, actuator).callsInFlight > 0) continue;
+          // A call after it has the group now, and answers for all that moves in it (R5).
+          if (newestMotion.get(groupOf(part, actuator).resources.join()) !== call.id) continue;
           if (actuator.lastStopAt < settledAt) {
             fail(`P4: ${part.name}:${actuator.name} moves by a write that landed after its call was aborted`);
           }
         }
       });
     },
-    landed: () => undefined,
-    told() {
+    landed: (actuator, mover) => detail(() => `${actuator.part}:${actuator.name} moved by call ${mover.call}`),
+    told(actuator) {
       figures.stops += 1;
+      detail(() => `${actuator.part}:${actuator.name} told to stop`);
     },
   };
 }

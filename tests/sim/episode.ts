@@ -47,9 +47,9 @@ export function optionsOf(rng: Rng): RobotOptions {
  * everyone leaves and nothing may be left.
  * @throws Violation with the seed and what happened before it.
  */
-export async function runEpisode(seed: number): Promise<EpisodeResult> {
+export async function runEpisode(seed: number, { detailed = false } = {}): Promise<EpisodeResult> {
   const rng = createRng(seed);
-  const checkers = createCheckers();
+  const checkers = createCheckers({ detailed });
   const robot = createRobot(rng.int(2 ** 31), optionsOf(rng), checkers);
   checkers.attach(robot);
   try {

@@ -11,6 +11,7 @@ export interface RunSummary {
 export async function runEpisodes(
   seeds: Iterable<number>,
   enough: (episodes: number) => boolean = () => false,
+  options: { readonly detailed?: boolean } = {},
 ): Promise<RunSummary> {
   const figures = { sessions: 0, lapses: 0, suspensions: 0, writes: 0, stops: 0, fences: 0 };
   const before = process.cpuUsage();
@@ -18,7 +19,7 @@ export async function runEpisodes(
   let simulatedMs = 0;
   for (const seed of seeds) {
     if (enough(episodes)) break;
-    const result = await runEpisode(seed);
+    const result = await runEpisode(seed, options);
     episodes += 1;
     simulatedMs += result.simulatedMs;
     for (const key of Object.keys(figures) as (keyof typeof figures)[]) figures[key] += result.figures[key];

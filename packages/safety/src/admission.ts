@@ -59,6 +59,7 @@ export function createAdmission(
     }
     const error = permission.whyNot(call, now) ?? whyNotIn(group, call);
     if (error) return calls.refuse(call, error);
+    group.admitted += 1;
     if (isMotion(call)) return takeOver(group, call, now);
     // A user takes nothing over (R5).
     if (group.owner?.session !== call.session) group.users.add(call.session);
@@ -68,7 +69,9 @@ export function createAdmission(
   /** Supersession (R5): the call before it is aborted, and gets its settle bound to let go. */
   function takeOver(group: MotionGroup, call: GuardCall, now: number): void {
     const before = motionsInFlight(group);
-    group.owner = { session: call.session, connection: call.connection, endless: call.class === "move_endless" };
+    group.owner = { session: call.session, connection: call.connection };
+    if (call.class === "move_endless") group.endless.add(call.resource);
+    else group.endless.delete(call.resource);
     group.users.delete(call.session);
     if (before.length === 0) return calls.start(group, call);
     const giveUpAt = group.successor?.giveUpAt ?? now + group.settleMs;

@@ -111,7 +111,7 @@ export function createFencing(
         if (session && !(lease && now < lease.moveDeadline)) this.suspend(session, "lapsed", now);
       }
       for (const group of groups) {
-        if (!group.owner?.endless) continue;
+        if (!group.owner || group.endless.size === 0) continue;
         const session = sessions.get(group.owner.session);
         const lease = session && leaseOf(session);
         if (session && !(lease && now < lease.quietDeadline)) stopQuiet(group, session.id, now);
@@ -123,7 +123,7 @@ export function createFencing(
         for (const id of sessionsOf(group)) {
           const lease = sessions.get(id)?.lease;
           if (lease) due = Math.min(due, lease.moveDeadline);
-          if (lease && group.owner?.endless && group.owner.session === id) due = Math.min(due, lease.quietDeadline);
+          if (lease && group.endless.size > 0 && group.owner?.session === id) due = Math.min(due, lease.quietDeadline);
         }
       }
       return due;

@@ -265,6 +265,26 @@ test("stopping lasts until the calls in flight have settled and a stop after tha
   assert.ok(rig.mayAct(rig.call({ session: "T" })));
 });
 
+test("while a handler ignores its abort the stop is repeated, and told as failed once (R5)", () => {
+  const rig = createGuardRig();
+  rig.started();
+  rig.guard.sessionEnded("S", rig.now);
+  rig.log();
+  const stops: number[] = [];
+  for (let passed = 0; passed < 4000; passed += 50) {
+    rig.acknowledge();
+    rig.pass(50);
+    if (rig.log().some((line) => line.startsWith("stop"))) stops.push(passed + 50);
+  }
+  assert.deepEqual(stops, [100, 300, 700, 1500, 2500, 3500]);
+  const reports = () => rig.events.flatMap((event) => (event.kind === "stop" ? [event.outcome] : []));
+  assert.deepEqual(reports(), ["failed"]);
+  rig.guard.settled(1, rig.now);
+  rig.acknowledge();
+  assert.deepEqual(reports(), ["failed", "stopped"]);
+  assert.equal(rig.guard.dueAt() > rig.now, true);
+});
+
 test("a stop that hangs holds up no other resource and no other session (P5)", () => {
   const rig = createGuardRig({ groups: [[motor("a")], [motor("b")]] });
   rig.started({ resource: "a" });
@@ -357,7 +377,7 @@ test("a user takes nothing over; its end stops only what nobody owns (R5)", () =
   assert.deepEqual(rig.log(), ["abort 2"], "with an owner: no stop");
   rig.guard.settled(2, rig.now);
   rig.guard.settled(1, rig.now);
-  rig.guard.clientStop("motor", rig.now);
+  rig.stop();
   rig.started({ session: "V", class: "use", method: "DoCommand" });
   rig.guard.settled(3, rig.now);
   rig.log();
@@ -398,6 +418,36 @@ test("a client's Stop aborts what runs and what waits, and leaves no owner (R5)"
   assert.deepEqual(rig.log(), [], "nothing runs: the client's own Stop is enough");
 });
 
+test("a client's Stop that fails or hangs leaves the owner in charge: its end stops the motor again (R5, P5)", () => {
+  const rig = createGuardRig();
+  rig.started({ class: "move_endless" });
+  rig.guard.settled(1, rig.now);
+  rig.guard.clientStop("motor", rig.now);
+  rig.log();
+  rig.guard.sessionEnded("S", rig.now);
+  assert.deepEqual(rig.log(), ["stop motor 1"]);
+  rig.acknowledge();
+  rig.started({ session: "T", class: "move_endless" });
+  const token = rig.guard.clientStop("motor", rig.now);
+  rig.guard.settled(2, rig.now);
+  rig.acknowledge();
+  rig.started({ session: "U", class: "move_endless" });
+  rig.guard.clientStopped("motor", token, rig.now);
+  assert.equal(rig.guard.groups()[0]!.owner, "U", "commanded anew while that Stop ran");
+});
+
+test("a client's Stop of one motor stops the whole base that it belongs to (R5)", () => {
+  const rig = createGuardRig({ groups: [base] });
+  rig.started({ resource: "base", class: "move_endless" });
+  rig.guard.settled(1, rig.now);
+  rig.log();
+  rig.guard.clientStop("left", rig.now);
+  assert.deepEqual(rig.log(), ["stop left 1", "stop right 1", "stop base 1"]);
+  rig.acknowledge();
+  rig.guard.clientStop("left", rig.now);
+  assert.deepEqual(rig.log(), [], "nobody moves it");
+});
+
 test("the close of the connection that carried the last motion stops it, the other one's does not (R6)", () => {
   const rig = createGuardRig();
   rig.started({ connection: "one" });
@@ -426,6 +476,25 @@ test("endless motion of a quiet client stops at the quiet limit, motion with an 
   assert.equal(rig.errorOf(next), undefined, "a new command waits for its renewal, which is a moment behind it");
   rig.renew("S");
   assert.ok(rig.mayAct(next));
+});
+
+test("the quiet limit holds for a motor that an endless command left running beside a motion with an end (R1)", () => {
+  const rig = createGuardRig({ groups: [base] });
+  rig.call({ resource: "left", class: "move_endless" });
+  rig.renew("S", WINDOW_MS, 500);
+  rig.guard.settled(1, rig.now);
+  rig.call({ resource: "right", class: "move" });
+  rig.log();
+  rig.pass(500);
+  assert.deepEqual(rig.log(), ["abort 2", "stop left 1", "stop right 1", "stop base 1"]);
+  const single = createGuardRig();
+  single.call({ class: "move_endless" });
+  single.renew("S", WINDOW_MS, 500);
+  single.guard.settled(1, single.now);
+  single.call({ class: "move" });
+  single.log();
+  single.pass(600);
+  assert.deepEqual(single.log(), [], "on the same motor the new motion has replaced the old");
 });
 
 test("calls of one session that wait for a lease keep their order", () => {
@@ -494,10 +563,10 @@ test("an idle session is asked about for a while, then forgotten; a fence of its
   const rig = createGuardRig();
   rig.started({ class: "use" });
   rig.guard.settled(1, rig.now);
-  rig.guard.clientStop("motor", rig.now);
+  rig.stop();
   rig.call({ session: "T" });
   rig.renew("T");
-  rig.guard.clientStop("motor", rig.now);
+  rig.stop();
   rig.guard.settled(2, rig.now);
   rig.acknowledge();
   rig.guard.suspend("T", rig.now);
@@ -517,7 +586,7 @@ test("a session that moves nothing here is not suspended by a lapse: nothing of 
   const rig = createGuardRig();
   rig.started({ class: "use" });
   rig.guard.settled(1, rig.now);
-  rig.guard.clientStop("motor", rig.now);
+  rig.stop();
   rig.pass(WINDOW_MS + 100);
   assert.deepEqual(
     rig.events.filter(({ kind }) => kind === "fenced"),

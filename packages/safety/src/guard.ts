@@ -6,7 +6,7 @@ import { createFencing } from "./fencing.js";
 import type { GuardEffects } from "./guard-events.js";
 import type { LeaseFacts } from "./lease-view.js";
 import { createLinkEvidence } from "./link-evidence.js";
-import { createMotionGroup, type GuardCall, type GuardResource, sessionsOf } from "./motion-group.js";
+import { createMotionGroup, disown, type GuardCall, type GuardResource, sessionsOf } from "./motion-group.js";
 import { createPartSessions, type PartSession } from "./part-sessions.js";
 import { createPermission } from "./permission.js";
 import { createStopping } from "./stopping.js";
@@ -70,8 +70,14 @@ export interface Guard {
   suspend(session: string, now: number): void;
   /** The client's connection is closed: what it commanded last stops, whether its session lives or not (R6). */
   connectionClosed(connection: string, now: number): void;
-  /** A client's Stop of one resource is about to run: its group loses owner and users, running motion is aborted. */
-  clientStop(resource: string, now: number): void;
+  /**
+   * A client's Stop of one resource is about to run: whatever runs or waits in its group is aborted. Owner and users
+   * stay until the Stop has returned: should it fail or hang, their end stops the resource again.
+   * @returns the token for `clientStopped`.
+   */
+  clientStop(resource: string, now: number): number;
+  /** The client's Stop has returned well: unless it was commanded anew meanwhile, the resource has no owner now (R5). */
+  clientStopped(resource: string, token: number, now: number): void;
   /** Stops everything, also what nobody moves: at start, for StopAll, at shutdown. */
   stopAll(cause: "startup" | "stop_all" | "shutdown", now: number): void;
   stopAcknowledged(resource: string, attempt: number, now: number): void;
@@ -250,15 +256,22 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
     clientStop(resource, now) {
       notice(now);
       const group = groupOf(resource);
-      if (!group) return;
+      if (!group) return 0;
       const couldMove = group.inFlight.size > 0 || group.successor !== undefined;
+      // The client's own Stop reaches one resource; whatever moves with it stops too.
+      const movesMore = group.stoppable.size > 1 && (group.owner !== undefined || group.users.size > 0);
       calls.abortWhere(
         (call) => groupOf(call.resource) === group,
         new VigilError("cancelled", "the resource was told to stop"),
       );
-      if (couldMove) stopping.begin(group, "client_stop", undefined, now);
-      group.owner = undefined;
-      group.users.clear();
+      if (couldMove || movesMore) stopping.begin(group, "client_stop", undefined, now);
+      return group.admitted;
+    },
+    clientStopped(resource, token, now) {
+      notice(now);
+      const group = groupOf(resource);
+      // What was admitted while that Stop ran has a new owner, or a new user.
+      if (group?.admitted === token) disown(group);
     },
     stopAll(cause, now) {
       notice(now);

@@ -31,7 +31,6 @@ export interface GuardResource {
 export interface Owner {
   readonly session: string;
   readonly connection: string;
-  readonly endless: boolean;
 }
 
 export interface InFlight {
@@ -51,6 +50,10 @@ export interface StopRun {
   readonly plan: StopPlan;
   session: string | undefined;
   cause: StopCause;
+  /** How often it was acknowledged while a call in flight could still undo it. */
+  repeats: number;
+  /** When it is done again for that reason; Infinity: not. */
+  repeatAt: number;
 }
 
 /**
@@ -65,12 +68,19 @@ export interface MotionGroup {
   /** The longest of its drivers' bounds, in ms. */
   readonly settleMs: number;
   owner: Owner | undefined;
+  /**
+   * Resources whose last motion has no end of its own, since the last stop: motion of another resource of the group
+   * leaves them moving (R1).
+   */
+  readonly endless: Set<string>;
   readonly users: Set<string>;
   readonly inFlight: Map<number, InFlight>;
   successor: Successor | undefined;
   /** By resource. Not empty: `stopping`. */
   readonly stops: Map<string, StopRun>;
   awaitsRearm: boolean;
+  /** Counts the calls that were admitted. */
+  admitted: number;
 }
 
 export function createMotionGroup(members: readonly GuardResource[]): MotionGroup {
@@ -82,15 +92,24 @@ export function createMotionGroup(members: readonly GuardResource[]): MotionGrou
     rearm: members.some(({ rearm }) => rearm === "manual") ? "manual" : "auto",
     settleMs: Math.max(...members.map(({ settleMs }) => settleMs)),
     owner: undefined,
+    endless: new Set(),
     users: new Set(),
     inFlight: new Map(),
     successor: undefined,
     stops: new Map(),
     awaitsRearm: false,
+    admitted: 0,
   };
 }
 
 export const isMotion = (call: GuardCall): boolean => call.class !== "use";
+
+/** Nobody moves it any more. */
+export function disown(group: MotionGroup): void {
+  group.owner = undefined;
+  group.endless.clear();
+  group.users.clear();
+}
 
 /** Calls in flight that move, not yet aborted or still settling. */
 export function motionsInFlight(group: MotionGroup): InFlight[] {

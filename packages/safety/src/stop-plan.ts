@@ -41,6 +41,11 @@ export interface StopEffects {
   gaveWarning(): void;
 }
 
+/** Time before the next stop after the `count`-th that was no good, in ms (R7). */
+export function stopBackoffMs(count: number): number {
+  return Math.min(STOP_BACKOFF_MAX_MS, STOP_BACKOFF_MIN_MS * 2 ** (count - 1));
+}
+
 export function createStopPlan(settings: StopSettings, effects: StopEffects, startedAt: number): StopPlan {
   let attempts = 0;
   /** Attempts before this one prove nothing: a call settled after them. */
@@ -61,7 +66,7 @@ export function createStopPlan(settings: StopSettings, effects: StopEffects, sta
   const fail = (now: number) => {
     failures += 1;
     timeoutAt = Infinity;
-    retryAt = now + Math.min(STOP_BACKOFF_MAX_MS, STOP_BACKOFF_MIN_MS * 2 ** (failures - 1));
+    retryAt = now + stopBackoffMs(failures);
     if (failures === settings.retries + 1) effects.gaveWarning();
   };
 

@@ -2,7 +2,7 @@ import { VigilError } from "@vigil/shared";
 import type { Calls } from "./calls.js";
 import { type GuardEffects, LOSSES, type StopCause } from "./guard-events.js";
 import { isMotion, isSettling, type MotionGroup, type StopRun } from "./motion-group.js";
-import { createStopPlan, type StopSettings } from "./stop-plan.js";
+import { createStopPlan, type StopOutcome, type StopSettings, stopBackoffMs } from "./stop-plan.js";
 
 /** Stops motion groups, all resources in parallel, until nothing can move them any more (rules.md, R5 and R7). */
 export interface Stopping {
@@ -30,7 +30,7 @@ export function createStopping(effects: GuardEffects, calls: Calls, groups: read
     );
   }
 
-  function report(group: MotionGroup, resource: string): void {
+  function report(group: MotionGroup, resource: string, outcome?: StopOutcome): void {
     const run = group.stops.get(resource);
     if (!run) return;
     const { plan: of, session, cause } = run;
@@ -42,8 +42,24 @@ export function createStopping(effects: GuardEffects, calls: Calls, groups: read
       sentAt: of.startedAt,
       acknowledgedAt: of.acknowledgedAt,
       attempts: of.attempts,
-      outcome: of.outcome,
+      outcome: outcome ?? of.outcome,
     });
+  }
+
+  function again(run: StopRun, now: number): void {
+    run.repeatAt = Infinity;
+    run.plan.again(now);
+  }
+
+  /**
+   * A handler that ignores its abort keeps the group stopping. What it had on a slow bus may land after the stop, and
+   * nobody would be told: so the stop is repeated until the handler has settled (R5; scenario 31).
+   */
+  function repeatLater(group: MotionGroup, resource: string, run: StopRun, now: number): void {
+    if (!isSettling(group) || run.plan.acknowledgedAt === undefined || run.repeatAt !== Infinity) return;
+    run.repeats += 1;
+    run.repeatAt = now + stopBackoffMs(run.repeats);
+    if (run.repeats === group.stoppable.get(resource)!.retries + 1) report(group, resource, "failed");
   }
 
   /** A group leaves `stopping` when nothing in flight can move it and each of its stops is acknowledged (R5). */
@@ -58,6 +74,7 @@ export function createStopping(effects: GuardEffects, calls: Calls, groups: read
     begin(group, cause, session, now) {
       // A caller that gives its command up still is who moved it last: its loss counts as such (R5).
       if (cause !== "cancelled") group.owner = undefined;
+      group.endless.clear();
       group.users.clear();
       for (const entry of [...group.inFlight.values()]) {
         if (isMotion(entry.call)) {
@@ -73,28 +90,44 @@ export function createStopping(effects: GuardEffects, calls: Calls, groups: read
       for (const [resource, settings] of group.stoppable) {
         const run = group.stops.get(resource);
         if (!run) {
-          group.stops.set(resource, { plan: plan(group, resource, settings, now), session, cause });
+          group.stops.set(resource, {
+            plan: plan(group, resource, settings, now),
+            session,
+            cause,
+            repeats: 0,
+            repeatAt: Infinity,
+          });
           continue;
         }
         run.session ??= session;
         if (LOSSES.has(cause) && !LOSSES.has(run.cause)) run.cause = cause;
-        run.plan.again(now);
+        again(run, now);
       }
     },
     callSettled(group, now) {
-      for (const { plan: of } of group.stops.values()) of.again(now);
+      for (const run of group.stops.values()) again(run, now);
     },
     acknowledged(group, resource, attempt, now) {
-      group.stops.get(resource)?.plan.acknowledged(attempt, now);
+      const run = group.stops.get(resource);
+      if (!run) return;
+      run.plan.acknowledged(attempt, now);
+      repeatLater(group, resource, run, now);
       finish(group);
     },
     failed: (group, resource, attempt, now) => group.stops.get(resource)?.plan.failed(attempt, now),
     poll(now) {
-      for (const group of groups) for (const { plan: of } of [...group.stops.values()]) of.poll(now);
+      for (const group of groups) {
+        for (const run of [...group.stops.values()]) {
+          run.plan.poll(now);
+          if (now >= run.repeatAt) again(run, now);
+        }
+      }
     },
     dueAt() {
       let due = Infinity;
-      for (const group of groups) for (const { plan: of } of group.stops.values()) due = Math.min(due, of.dueAt());
+      for (const group of groups) {
+        for (const run of group.stops.values()) due = Math.min(due, run.plan.dueAt(), run.repeatAt);
+      }
       return due;
     },
     isUnderWay: () => groups.some((group) => group.stops.size > 0),

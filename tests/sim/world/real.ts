@@ -7,7 +7,8 @@ export type { GuardRunner } from "../../../apps/part-agent/src/guard/guard-runne
 export type { LeasePoller } from "../../../apps/part-agent/src/leases/lease-poller.js";
 
 /** Pieces of the apps that need no I/O: the simulated robot runs the very files that ship. */
-const built = async (path: string): Promise<object> => import(new URL(`../../../../apps/${path}`, import.meta.url).href);
+const built = async (path: string): Promise<object> =>
+  import(new URL(`../../../../apps/${path}`, import.meta.url).href);
 
 export const { createSessionKeeper } = (await built("gateway/dist/sessions/session-keeper.js")) as {
   createSessionKeeper: typeof SessionKeeperFactory;

@@ -71,8 +71,7 @@ export function createRobot(seed: number, options: RobotOptions, watch: RobotWat
   const processOf = (name: string) =>
     createSimProcess(time, rng.fork(), name, { driftPpm: rng.between(-options.driftPpm, options.driftPpm) });
   const gatewayProcess = processOf("gateway");
-  const store =
-    options.store === "redis" ? createSimStore(rng.fork(), network, processOf("store")) : undefined;
+  const store = options.store === "redis" ? createSimStore(rng.fork(), network, processOf("store")) : undefined;
   const partNames = Array.from({ length: options.parts }, (_, index) => `part${index}`);
   const partNameOf = (resource: string) => resource.slice(0, resource.indexOf(":"));
 
@@ -105,19 +104,21 @@ export function createRobot(seed: number, options: RobotOptions, watch: RobotWat
         const all = [up, down, control, leases, forth, back];
         const { life } = gatewayProcess;
         const alive = () => gatewayProcess.life === life;
+        const partLife = process.life;
+        const isSame = () => process.life === partLife;
         const end: PartEnd = {
-          send: (message: ToPart) => down.send(() => receive(message)),
-          challenge: (answered) => back.send(() => forth.send(answered)),
+          send: (message: ToPart) => down.send(() => isSame() && receive(message)),
+          challenge: (answered) => back.send(() => isSame() && forth.send(answered)),
           close: () => undefined,
         };
         up.send(() => alive() && gateway.linked(name, hello, end));
         return {
           send: (message: ToGateway) => up.send(() => alive() && gateway.fromPart(name, end, message)),
-          challenge: (answered) => forth.send(() => alive() && back.send(answered)),
+          challenge: (answered) => forth.send(() => alive() && back.send(() => isSame() && answered())),
           ask(question, answered) {
             control.send(() => {
               if (!alive()) return;
-              gateway.asked(question).then((answer) => leases.send(() => answered(answer)));
+              gateway.asked(question).then((answer) => leases.send(() => isSame() && answered(answer)));
             });
           },
           close() {

@@ -75,14 +75,16 @@ export function createSimClient(
   function send(task: (connection: string) => void, isSign = true): boolean {
     if (!line || client.hung || process.state !== "up") return false;
     const { id, up } = line;
-    if (isSign) lastSentAt = time.now;
+    // On a data channel whatever comes is a new chunk, a Stop too (R1).
+    const counts = isSign || carrier === "webrtc";
+    if (counts) lastSentAt = time.now;
     up.send(
       () => {
         if (carrier === "webrtc") gateway.dataArrived(id);
         task(id);
       },
       () => {
-        if (isSign) lastArrivalAt = time.now;
+        if (counts) lastArrivalAt = time.now;
       },
     );
     return true;
@@ -155,7 +157,9 @@ export function createSimClient(
         ),
       close: () => down.send(hear(drop)),
     };
-    up.send(() => gateway.connected({ id, entity: process.name, host: process.name, challengeable: carrier !== "web" }, end));
+    up.send(() =>
+      gateway.connected({ id, entity: process.name, host: process.name, challengeable: carrier !== "web" }, end),
+    );
     if (!explicit) return;
     const resume = session;
     session = undefined;
@@ -210,7 +214,8 @@ export function createSimClient(
       const id = ++lastCall;
       // SDKs name the session on monitored methods only: DoCommand goes without (scenario 24).
       const sid = explicit && what.class !== "use" ? session : undefined;
-      if (!send((connection) => gateway.call(connection, { ...what, id }, sid), what.class !== "stop")) return undefined;
+      if (!send((connection) => gateway.call(connection, { ...what, id }, sid), what.class !== "stop"))
+        return undefined;
       if (answered) answers.set(id, answered);
       return id;
     },

@@ -1,5 +1,18 @@
-import { createMemoryStore, createRemoteServer, type LeaseQuestion, type LeaseStore, type RemoteAnswer } from "@vigil/leases";
-import { type ClientLife, type EndCause, fenceOf, LINK_FRESH_MS, type SessionEnd, type TableSession } from "@vigil/safety";
+import {
+  createMemoryStore,
+  createRemoteServer,
+  type LeaseQuestion,
+  type LeaseStore,
+  type RemoteAnswer,
+} from "@vigil/leases";
+import {
+  type ClientLife,
+  type EndCause,
+  fenceOf,
+  LINK_FRESH_MS,
+  type SessionEnd,
+  type TableSession,
+} from "@vigil/safety";
 import { every, type Logger, VigilError } from "@vigil/shared";
 import type { Answer, ClientCall, ToGateway, ToPart } from "./messages.js";
 import { createArrivalClock, createSessionKeeper, type SessionKeeper } from "./real.js";
@@ -180,7 +193,11 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
       cancelWhere((operation) => operation.part === part, "part_offline");
     }
 
-    function relay(operation: Operation, call: ClientCall, session: { id: string; incarnation: string } | undefined): void {
+    function relay(
+      operation: Operation,
+      call: ClientCall,
+      session: { id: string; incarnation: string } | undefined,
+    ): void {
       if (!operations.has(operation.key)) return;
       const part = deps.partOf(call.resource);
       const link = links.get(part);
@@ -238,8 +255,7 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
         if (!connections.has(connection)) return;
         keeper.heartbeat(connection, id, arrivals.arrivedAt()).then(
           () => connections.get(connection)?.end.beaten(id, true),
-          (error) =>
-            connections.get(connection)?.end.beaten(id, VigilError.from(error).reason !== "session_ended"),
+          (error) => connections.get(connection)?.end.beaten(id, VigilError.from(error).reason !== "session_ended"),
         );
       },
       call(connection, call, sid) {

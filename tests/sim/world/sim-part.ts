@@ -1,4 +1,10 @@
-import { createRemoteReader, type LeaseQuestion, type LeaseReader, type RemoteAnswer, type RemoteReader } from "@vigil/leases";
+import {
+  createRemoteReader,
+  type LeaseQuestion,
+  type LeaseReader,
+  type RemoteAnswer,
+  type RemoteReader,
+} from "@vigil/leases";
 import {
   createGuard,
   type Guard,
@@ -51,6 +57,8 @@ export interface PartLinkEnd {
 
 export interface PartWatch {
   event(part: SimPart, event: GuardEvent): void;
+  /** The guard lets the call begin. */
+  started(part: SimPart, call: GuardCall): void;
   /** A handler hands a command to the bus: it was allowed to. */
   wrote(part: SimPart, call: GuardCall): void;
   aborted(part: SimPart, call: GuardCall): void;
@@ -115,7 +123,10 @@ export function createSimPart(
 
     const guard = createGuard(
       {
-        start: (call) => handlers.get(call.id)?.begin(),
+        start(call) {
+          watch.started(part, call);
+          handlers.get(call.id)?.begin();
+        },
         refuse(call, error) {
           handlers.get(call.id)?.answer(error.reason);
           handlers.delete(call.id);
@@ -153,12 +164,15 @@ export function createSimPart(
       { bootId, groups, ...options },
     );
 
-    /** As the agent's runner does it; the machine's sleep is looked for before anything else (R5). */
+    /** The machine's sleep is looked for before anything else, a write above all (R5). */
+    function noticeSleep(): void {
+      if (process.sleptMs === sleptMs) return;
+      sleptMs = process.sleptMs;
+      guard.clockStepped(clock.now());
+    }
+    /** As the agent's runner does it. */
     function run<T>(input: (guard: Guard, now: number) => T): T {
-      if (process.sleptMs !== sleptMs) {
-        sleptMs = process.sleptMs;
-        guard.clockStepped(clock.now());
-      }
+      noticeSleep();
       try {
         return input(guard, clock.now());
       } finally {
@@ -274,9 +288,22 @@ export function createSimPart(
       if (!resource) return answer("no_resource");
       if (call.class === "read") return answer("ok");
       if (call.class === "stop") {
-        run((inner, now) => inner.clientStop(call.resource, now));
-        for (const actuator of resource.actuators) actuator.stop(() => undefined);
-        return answer("ok");
+        const token = run((inner, now) => inner.clientStop(call.resource, now));
+        let left = resource.actuators.length;
+        let failed = false;
+        const { life } = process;
+        for (const actuator of resource.actuators) {
+          actuator.stop((acknowledged) => {
+            failed ||= !acknowledged;
+            left -= 1;
+            if (left > 0 || process.life !== life) return;
+            process.receive(() => {
+              if (!failed) run((inner, now) => inner.clientStopped(call.resource, token, now));
+              answer(failed ? "driver" : "ok");
+            });
+          });
+        }
+        return;
       }
       const id = ++lastCall;
       const guardCall: GuardCall = {
@@ -318,6 +345,7 @@ export function createSimPart(
       };
       /** Every write asks in the same turn (R5). False: it was refused. */
       const write = (moves: boolean): boolean => {
+        noticeSleep();
         if (guard.mayAct(call.id, clock.now())) {
           arm();
           return false;

@@ -107,7 +107,10 @@ export function createSimProcess(
       const timersFirst = rng.chance(0.5);
       const woken = held;
       held = [];
-      const ordered = [...woken.filter(({ timer }) => timer === timersFirst), ...woken.filter(({ timer }) => timer !== timersFirst)];
+      const ordered = [
+        ...woken.filter(({ timer }) => timer === timersFirst),
+        ...woken.filter(({ timer }) => timer !== timersFirst),
+      ];
       for (const item of ordered) time.at(time.now, () => deliver(item.task, item.timer, item.life));
     },
     kill() {

@@ -1,11 +1,5 @@
-import {
-  createMemoryStore,
-  type LeaseStore,
-  type NewLease,
-  type Renewal,
-  type RenewalOutcome,
-} from "@vigil/leases";
-import { type Clock, createEmitter, VigilError } from "@vigil/shared";
+import { createMemoryStore, type LeaseStore, type NewLease, type Renewal, type RenewalOutcome } from "@vigil/leases";
+import { type Clock, createEmitter, every, VigilError } from "@vigil/shared";
 import type { Network, Path } from "./network.js";
 import type { Rng } from "./rng.js";
 import type { SimProcess } from "./sim-process.js";
@@ -32,6 +26,7 @@ export interface StoreClient extends LeaseStore {
 /** The command timeout of the store's clients, in ms. */
 const COMMAND_TIMEOUT_MS = 250;
 const RECONNECT_MS = 200;
+const PROBE_MS = 1000;
 
 export function createSimStore(rng: Rng, network: Network, process: SimProcess): SimStore {
   let stepMs = 0;
@@ -40,9 +35,10 @@ export function createSimStore(rng: Rng, network: Network, process: SimProcess):
   /** What was created lately: a snapshot brings it back. */
   let known: NewLease[] = [];
   const clients = new Set<{ reset(): void; ended(id: string): void }>();
-  const watch = () => store.onEnd((id) => {
-    for (const client of clients) client.ended(id);
-  });
+  const watch = () =>
+    store.onEnd((id) => {
+      for (const client of clients) client.ended(id);
+    });
   watch();
 
   const self: SimStore = {
@@ -102,17 +98,23 @@ export function createSimStore(rng: Rng, network: Network, process: SimProcess):
           });
           open.add(fail);
           paths.to.send(() => {
+            /** Every reply carries the store's time, a refusal too. */
+            const reply = (settle: () => void) => {
+              const storeTime = clock.now();
+              answerPath.send(() => {
+                if (of.life !== life || !open.has(fail)) return;
+                pair = { store: storeTime, own: own.now() };
+                settle();
+              });
+            };
             run(store).then(
-              (value) => {
-                const storeTime = clock.now();
-                answerPath.send(() => {
-                  if (!open.delete(fail)) return;
+              (value) =>
+                reply(() => {
+                  open.delete(fail);
                   timer.cancel();
-                  pair = { store: storeTime, own: own.now() };
                   resolve(value);
-                });
-              },
-              (error) => answerPath.send(() => open.has(fail) && fail(VigilError.from(error))),
+                }),
+              (error) => reply(() => fail(VigilError.from(error))),
             );
           });
         });
@@ -167,10 +169,14 @@ export function createSimStore(rng: Rng, network: Network, process: SimProcess):
         },
       };
       clients.add({
-        reset: () => of.receive(() => client.drop()),
+        reset: () => of.life === life && of.receive(() => client.drop()),
         ended(id) {
-          if (of.life === life) paths?.back.send(() => events.emit("end", id));
+          if (of.life === life) paths?.back.send(() => of.life === life && events.emit("end", id));
         },
+      });
+      // An idle connection asks too: the pair must not grow old.
+      every(of.clock, PROBE_MS, () => {
+        if (paths) call(async () => store.incarnation).catch(() => undefined);
       });
       connect();
       return client;

@@ -31,6 +31,8 @@ export interface GuardRig {
   mayAct(callId: number): boolean;
   /** Acknowledges every outstanding stop. */
   acknowledge(): void;
+  /** A client's Stop, from its call to its answer. */
+  stop(resource?: string): void;
   keepLink: boolean;
 }
 
@@ -153,6 +155,9 @@ export function createGuardRig(options: Partial<GuardOptions> = {}): GuardRig {
     }),
     errorOf: (callId) => errors.get(callId),
     mayAct: (callId) => guard.mayAct(callId, now) === undefined,
+    stop(resource = "motor") {
+      guard.clientStopped(resource, guard.clientStop(resource, now), now);
+    },
     acknowledge() {
       for (const [resource, attempt] of [...outstanding]) guard.stopAcknowledged(resource, attempt, now);
     },
