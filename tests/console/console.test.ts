@@ -126,31 +126,34 @@ test("revoking a session posts its short id", { skip: SKIPPED }, () =>
   }),
 );
 
-test("re-arming takes two presses, by keyboard too, and names the resource; cancelled, nothing is posted", { skip: SKIPPED }, () =>
-  withConsole(async ({ gateway, page, sins }) => {
-    const arm = page.getByRole("region", { name: "Part arm" });
-    const rearm = arm.getByRole("button", { name: "Re-arm six-axis", exact: true });
-    assert.equal(await page.getByRole("button", { name: /^Re-arm/ }).count(), 1, "only where it is waited for");
-    await rearm.focus();
-    await page.keyboard.press("Enter");
-    const sure = arm.getByRole("button", { name: "Yes, re-arm six-axis" });
-    await sure.waitFor();
-    assert.match(await wordsOf(page.locator(":focus")), /Cancel/, "a second Enter re-arms nothing");
-    await page.keyboard.press("Enter");
-    await rearm.waitFor();
-    assert.deepEqual(gateway.posts, []);
+test(
+  "re-arming takes two presses, by keyboard too, and names the resource; cancelled, nothing is posted",
+  { skip: SKIPPED },
+  () =>
+    withConsole(async ({ gateway, page, sins }) => {
+      const arm = page.getByRole("region", { name: "Part arm" });
+      const rearm = arm.getByRole("button", { name: "Re-arm six-axis", exact: true });
+      assert.equal(await page.getByRole("button", { name: /^Re-arm/ }).count(), 1, "only where it is waited for");
+      await rearm.focus();
+      await page.keyboard.press("Enter");
+      const sure = arm.getByRole("button", { name: "Yes, re-arm six-axis" });
+      await sure.waitFor();
+      assert.match(await wordsOf(page.locator(":focus")), /Cancel/, "a second Enter re-arms nothing");
+      await page.keyboard.press("Enter");
+      await rearm.waitFor();
+      assert.deepEqual(gateway.posts, []);
 
-    await rearm.click();
-    await arm.getByText("Is everybody clear of six-axis?").waitFor();
-    await sure.focus();
-    await page.keyboard.press("Enter");
-    await until(() => gateway.posts.includes("/vigil/v1/parts/arm/resources/six-axis/rearm"));
-    for (const resource of gateway.snapshot.resources) resource.awaitsRearm = false;
-    gateway.send({ type: "snapshot", snapshot: gateway.snapshot });
-    await rearm.waitFor({ state: "detached" });
-    assert.deepEqual(gateway.posts, ["/vigil/v1/parts/arm/resources/six-axis/rearm"]);
-    assert.deepEqual(sins, []);
-  }),
+      await rearm.click();
+      await arm.getByText("Is everybody clear of six-axis?").waitFor();
+      await sure.focus();
+      await page.keyboard.press("Enter");
+      await until(() => gateway.posts.includes("/vigil/v1/parts/arm/resources/six-axis/rearm"));
+      for (const resource of gateway.snapshot.resources) resource.awaitsRearm = false;
+      gateway.send({ type: "snapshot", snapshot: gateway.snapshot });
+      await rearm.waitFor({ state: "detached" });
+      assert.deepEqual(gateway.posts, ["/vigil/v1/parts/arm/resources/six-axis/rearm"]);
+      assert.deepEqual(sins, []);
+    }),
 );
 
 test("says that it is stale when the gateway falls silent or goes, and is live again after", { skip: SKIPPED }, () =>

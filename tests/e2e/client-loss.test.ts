@@ -1,12 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type Client, type ClientKind, clientMissing, startClient } from "../rig/clients/index.js";
+import { LIMIT } from "../rig/limit.js";
 import { bothStop, mark, moveBoth } from "../rig/motion.js";
 import { type Robot, startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
-
-/** What hangs must not hang the whole run. */
-const LIMIT = { timeout: 90_000 };
 
 let robot: Robot;
 before(async () => {
@@ -53,13 +51,18 @@ async function isToldOf(loss: Loss, lose: (client: Client) => unknown): Promise<
     const end = await until("the end stands in the timeline, acknowledged by both parts", async () =>
       (await robot.ends()).find(
         ({ session: id, what, parts }) =>
-          id === session.id && what === "end" && ["main", "arm"].every((name) => parts.some(({ part, stopAcknowledgedMs }) => part === name && stopAcknowledgedMs !== null)),
+          id === session.id &&
+          what === "end" &&
+          ["main", "arm"].every((name) =>
+            parts.some(({ part, stopAcknowledgedMs }) => part === name && stopAcknowledgedMs !== null),
+          ),
       ),
     );
     assert.ok(loss.reasons.includes(end.reason!), `reason ${end.reason}, cause ${end.cause}`);
     if (!loss.callsEndFirst) assert.ok(end.operationsCancelled >= 2, "both motions were cancelled");
     const metrics = await robot.metrics();
-    const grown = (name: string, labels: Record<string, string>) => metrics.sum(name, labels) - before.sum(name, labels);
+    const grown = (name: string, labels: Record<string, string>) =>
+      metrics.sum(name, labels) - before.sum(name, labels);
     assert.ok(grown("vigil_sessions_ended_total", { reason: end.reason! }) >= 1);
     for (const part of ["main", "arm"]) {
       if (!loss.callsEndFirst) assert.ok(grown("vigil_operations_cancelled_total", { part }) >= 1);

@@ -2,16 +2,22 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { type ClientKind, clientMissing, withClient } from "../rig/clients/index.js";
 import { createRawCalls } from "../rig/clients/raw-calls.js";
+import { LIMIT } from "../rig/limit.js";
 import { type Robot, startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
 
-const RESOURCES = ["arm/arm", "base/base", "camera/camera", "gripper/gripper", "motor/left", "motor/right", "sensor/sensor"];
+const RESOURCES = [
+  "arm/arm",
+  "base/base",
+  "camera/camera",
+  "gripper/gripper",
+  "motor/left",
+  "motor/right",
+  "sensor/sensor",
+];
 const PNG_SIGNATURE = "89504e47";
 /** The fake camera draws 640 x 480 pixels of lines and flat colours: measured 5 KB; ten times either way is plausible. */
 const PICTURE_BYTES = { least: 1000, most: 200_000 };
-
-/** What hangs must not hang the whole run. */
-const LIMIT = { timeout: 90_000 };
 
 let robot: Robot;
 before(async () => {
@@ -20,7 +26,15 @@ before(async () => {
 });
 after(() => robot.stop());
 
-const KINDS: ClientKind[] = ["ts-grpc", "ts-webrtc", "page-webrtc", "page-grpc-web", "py-grpc", "py-webrtc", "raw-grpc"];
+const KINDS: ClientKind[] = [
+  "ts-grpc",
+  "ts-webrtc",
+  "page-webrtc",
+  "page-grpc-web",
+  "py-grpc",
+  "py-webrtc",
+  "raw-grpc",
+];
 for (const kind of KINDS) {
   test(`${kind}: sees the robot as one, moves both parts, reads and looks`, LIMIT, async (t) => {
     const missing = clientMissing(kind);
@@ -41,7 +55,11 @@ for (const kind of KINDS) {
 
       const seen = robot.main.devices.all().length;
       await client.drive(0.5);
-      await robot.main.devices.came("power at the left wheel", ({ device, command }) => device === "left" && command !== "stop", seen);
+      await robot.main.devices.came(
+        "power at the left wheel",
+        ({ device, command }) => device === "left" && command !== "stop",
+        seen,
+      );
       assert.equal(await client.baseMoving(), true);
       await until("the picture shows the robot elsewhere", async () => (await client.picture()).sum !== before.sum);
       await client.stopBase();
@@ -85,12 +103,20 @@ for (const kind of KINDS) {
   });
 }
 
-test("reflection describes what the robot serves, and a part's resource is also known as part:name", LIMIT, async () => {
-  const raw = createRawCalls(robot.url);
-  const services = await raw.services();
-  for (const service of ["viam.robot.v1.RobotService", "viam.component.base.v1.BaseService", "viam.component.arm.v1.ArmService"]) {
-    assert.ok(services.includes(service), service);
-  }
-  const { positions } = await raw.call("viam.component.arm.v1.ArmService/GetJointPositions", { name: "arm:arm" });
-  assert.equal((positions as { values: number[] }).values.length, 6);
-});
+test(
+  "reflection describes what the robot serves, and a part's resource is also known as part:name",
+  LIMIT,
+  async () => {
+    const raw = createRawCalls(robot.url);
+    const services = await raw.services();
+    for (const service of [
+      "viam.robot.v1.RobotService",
+      "viam.component.base.v1.BaseService",
+      "viam.component.arm.v1.ArmService",
+    ]) {
+      assert.ok(services.includes(service), service);
+    }
+    const { positions } = await raw.call("viam.component.arm.v1.ArmService/GetJointPositions", { name: "arm:arm" });
+    assert.equal((positions as { values: number[] }).values.length, 6);
+  },
+);

@@ -2,13 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { redisMissing, startTestRedis } from "@vigil/leases/testing";
 import { startClient } from "../rig/clients/index.js";
+import { LIMIT } from "../rig/limit.js";
 import { bothStop, mark, moveBoth, staysQuiet, stopsOf } from "../rig/motion.js";
 import { createNetwork, namespacesMissing } from "../rig/network.js";
 import { startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
-
-/** What hangs must not hang the whole run. */
-const LIMIT = { timeout: 120_000 };
 
 for (const store of ["memory", "redis"] as const) {
   test(`parts in networks of their own, leases in ${store}: cut cable, killed client`, LIMIT, async (t) => {
@@ -45,14 +43,22 @@ for (const store of ["memory", "redis"] as const) {
       await robot.counted("vigil_disconnects_total", { peer: "part" });
       await staysQuiet(robot.main);
       const sessions = (await robot.snapshot()).sessions;
-      assert.ok(sessions.some(({ id }) => sid.startsWith(id)), "the session lives on");
-      assert.equal((await stillMoving(robot.arm, cut)), true, "the arm goes on");
+      assert.ok(
+        sessions.some(({ id }) => sid.startsWith(id)),
+        "the session lives on",
+      );
+      assert.equal(await stillMoving(robot.arm, cut), true, "the arm goes on");
       await assert.rejects(client.drive(0.5), /main/, "the cut part is named");
 
       network.mend("main");
       await robot.ready();
       await staysQuiet(robot.main);
-      await until("commands flow to the part again", () => client.drive(0.2).then(() => true, () => false));
+      await until("commands flow to the part again", () =>
+        client.drive(0.2).then(
+          () => true,
+          () => false,
+        ),
+      );
       assert.equal(await client.baseMoving(), true);
       await client.stopAll();
 
@@ -70,7 +76,10 @@ for (const store of ["memory", "redis"] as const) {
 }
 
 /** The arm's motion repeats its command every 100 ms: it moves while commands other than a stop come in. */
-async function stillMoving(part: Parameters<typeof stopsOf>[0], marks: Parameters<typeof stopsOf>[1]): Promise<boolean> {
+async function stillMoving(
+  part: Parameters<typeof stopsOf>[0],
+  marks: Parameters<typeof stopsOf>[1],
+): Promise<boolean> {
   const from = part.devices.all().length;
   await part.devices.came("one more step of the motion", ({ command }) => command !== "stop", from);
   return !part.devices.after(marks.get(part)!).some(({ device, command }) => device === "arm" && command === "stop");

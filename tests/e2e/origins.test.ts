@@ -5,10 +5,9 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 import { WebSocket } from "ws";
 import { findChromium } from "../console/browser.js";
+import { LIMIT } from "../rig/limit.js";
 import { type Robot, startRobot } from "../rig/robot.js";
 
-/** What hangs must not hang the whole run. */
-const LIMIT = { timeout: 60_000 };
 const ELSEWHERE = "https://elsewhere.example";
 
 let robot: Robot;
@@ -54,11 +53,17 @@ test("a WebSocket of another origin is refused, for events and for parts", LIMIT
 test("a real page of another origin cannot make the robot move", LIMIT, async (t) => {
   const executablePath = findChromium();
   if (!executablePath) return t.skip("BROWSER NOT TESTED: there is no Chromium on this machine");
-  const browser = await chromium.launch({ executablePath, headless: true, args: ["--no-sandbox", "--disable-gpu", "--disable-quic"] });
+  const browser = await chromium.launch({
+    executablePath,
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic"],
+  });
   try {
     const page = await browser.newPage();
     // Answered without a network: the page's origin is what matters.
-    await page.route(`${ELSEWHERE}/**`, (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
+    await page.route(`${ELSEWHERE}/**`, (route) =>
+      route.fulfill({ contentType: "text/html", body: "<!doctype html>" }),
+    );
     await page.goto(`${ELSEWHERE}/`);
     const before = robot.main.devices.all().length;
     const outcome = await page.evaluate(

@@ -3,12 +3,10 @@ import { test } from "node:test";
 import { redisMissing, startTestRedis } from "@vigil/leases/testing";
 import { startClient, withClient } from "../rig/clients/index.js";
 import { isStop } from "../rig/device-log.js";
+import { LIMIT } from "../rig/limit.js";
 import { bothStop, mark, moveBoth, staysQuiet, stopsOf } from "../rig/motion.js";
 import { type Robot, type RobotOptions, startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
-
-/** What hangs must not hang the whole run. */
-const LIMIT = { timeout: 90_000 };
 
 async function withRobot(options: RobotOptions, use: (robot: Robot) => Promise<void>): Promise<void> {
   const robot = await startRobot(options);
@@ -103,7 +101,11 @@ test("gateway asked to stop while clients move: actuators stop, its exit code is
       const marks = mark(robot);
       assert.equal(await robot.gateway.stop(), 0);
       await bothStop(robot, marks);
-      assert.deepEqual((await ended).map(({ status }) => status), ["rejected", "rejected"], "both calls were answered");
+      assert.deepEqual(
+        (await ended).map(({ status }) => status),
+        ["rejected", "rejected"],
+        "both calls were answered",
+      );
     } finally {
       await client.close();
     }
@@ -134,32 +136,41 @@ test("leases in Redis: a killed client's motions stop on both parts", LIMIT, asy
   }
 });
 
-test("Redis is killed: the robot stops, reads and Stop go on, motion says it is not possible now; back again, it moves", LIMIT, async (t) => {
-  const missing = redisMissing();
-  if (missing) return t.skip(missing);
-  const redis = await startTestRedis();
-  try {
-    await withRobot({ window: "1s", redisUrl: redis.url }, async (robot) => {
-      const client = await startClient(robot, "ts-grpc");
-      try {
-        await moveBoth(robot, client);
-        const marks = mark(robot);
-        await redis.kill();
-        await bothStop(robot, marks);
-        assert.ok("temperature_celsius" in (await client.readings()));
-        await client.stopBase();
-        await client.stopAll();
-        await assert.rejects(client.drive(0.5), { code: 14 });
-        assert.equal((await fetch(`${robot.url}/readyz`)).status, 503);
-        await redis.restart();
-        await robot.ready();
-        await until("motion works again", () => client.drive(0.1).then(() => true, () => false));
-        assert.equal(await client.baseMoving(), true);
-      } finally {
-        await client.close();
-      }
-    });
-  } finally {
-    await redis.stop();
-  }
-});
+test(
+  "Redis is killed: the robot stops, reads and Stop go on, motion says it is not possible now; back again, it moves",
+  LIMIT,
+  async (t) => {
+    const missing = redisMissing();
+    if (missing) return t.skip(missing);
+    const redis = await startTestRedis();
+    try {
+      await withRobot({ window: "1s", redisUrl: redis.url }, async (robot) => {
+        const client = await startClient(robot, "ts-grpc");
+        try {
+          await moveBoth(robot, client);
+          const marks = mark(robot);
+          await redis.kill();
+          await bothStop(robot, marks);
+          assert.ok("temperature_celsius" in (await client.readings()));
+          await client.stopBase();
+          await client.stopAll();
+          await assert.rejects(client.drive(0.5), { code: 14 });
+          assert.equal((await fetch(`${robot.url}/readyz`)).status, 503);
+          await redis.restart();
+          await robot.ready();
+          await until("motion works again", () =>
+            client.drive(0.1).then(
+              () => true,
+              () => false,
+            ),
+          );
+          assert.equal(await client.baseMoving(), true);
+        } finally {
+          await client.close();
+        }
+      });
+    } finally {
+      await redis.stop();
+    }
+  },
+);

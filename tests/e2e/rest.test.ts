@@ -68,11 +68,11 @@ test("a sensor is read, and a command of anybody's making goes through and back"
   const command = { to: [1, "two", null, { three: true }] };
   const answered = [200, { result: command }];
   assert.deepEqual(
-    await ask("POST", "/component/sensor/sensor/do_command", { body: JSON.stringify({ command }) }),
+    await ask("POST", "/component/motor/left/do_command", { body: JSON.stringify({ command }) }),
     answered,
   );
   const query = new URLSearchParams({ command: JSON.stringify(command) });
-  assert.deepEqual(await ask("POST", `/component/sensor/sensor/do_command?${query}`), answered);
+  assert.deepEqual(await ask("POST", `/component/motor/left/do_command?${query}`), answered);
 });
 
 test("errors say what is wrong, with the HTTP status of their code", async () => {

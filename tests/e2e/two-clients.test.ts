@@ -3,12 +3,11 @@ import { after, before, test } from "node:test";
 import { type Client, startClient } from "../rig/clients/index.js";
 import { createRawCalls } from "../rig/clients/raw-calls.js";
 import { isStop } from "../rig/device-log.js";
+import { LIMIT } from "../rig/limit.js";
 import { bothStop, mark, moveBoth, stopsOf } from "../rig/motion.js";
 import { type Robot, startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
 
-/** What hangs must not hang the whole run. */
-const LIMIT = { timeout: 90_000 };
 const BASE = "viam.component.base.v1.BaseService";
 const FORWARD = { name: "base", linear: { y: 0.3 } };
 
@@ -39,6 +38,7 @@ test("A dies: what A moved stops, what B moves goes on", LIMIT, () =>
     await b.session();
     await a.drive(0.4);
     const motion = b.moveArm([(await b.joints())[0]! > 0 ? -170 : 170, 0, 0, 0, 0, 0]);
+    const stopped = assert.rejects(motion, /stop/);
     await until("the arm moves", async () => (await b.joints())[0] !== 0);
     const marks = mark(robot);
     a.kill();
@@ -49,7 +49,7 @@ test("A dies: what A moved stops, what B moves goes on", LIMIT, () =>
     await robot.arm.devices.came("one more step of B's motion", (command) => !isStop(command), from);
     assert.deepEqual(robot.arm.devices.after(marks.get(robot.arm)!).filter(isStop), []);
     await b.stopArm();
-    await assert.rejects(motion);
+    await stopped;
   }),
 );
 
@@ -81,7 +81,10 @@ test("late commands of an ended session are refused, its reads are answered, its
   const refused = (await robot.metrics()).sum("vigil_commands_refused_total");
   const before = robot.main.devices.all().length;
   await assert.rejects(raw.call(`${BASE}/SetPower`, FORWARD, sid), { code: 3, rawMessage: "SESSION_EXPIRED" });
-  assert.deepEqual(robot.main.devices.after(before).filter((command) => !isStop(command)), []);
+  assert.deepEqual(
+    robot.main.devices.after(before).filter((command) => !isStop(command)),
+    [],
+  );
   assert.equal((await raw.call(`${BASE}/IsMoving`, { name: "base" }, sid)).isMoving ?? false, false);
   await raw.call(`${BASE}/Stop`, { name: "base" }, sid);
   await robot.counted("vigil_commands_refused_total", {}, refused + 1);
@@ -109,7 +112,10 @@ test("a revoked session stops at once and its client is told", LIMIT, () =>
     const response = await fetch(`${robot.url}/vigil/v1/sessions/${sid.slice(0, 8)}/revoke`, { method: "POST" });
     assert.equal(response.status, 200);
     await bothStop(robot, marks);
-    assert.deepEqual((await ended).map(({ status }) => status), ["rejected", "rejected"]);
+    assert.deepEqual(
+      (await ended).map(({ status }) => status),
+      ["rejected", "rejected"],
+    );
     await robot.counted("vigil_sessions_ended_total", { reason: "revoked" });
   }),
 );

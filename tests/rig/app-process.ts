@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { keep } from "./living.js";
 import { until } from "./until.js";
 
 /** A line that an app logged. */
@@ -48,6 +49,7 @@ export function startApp(app: keyof typeof MAIN, configFile: string, namespace?:
     // An app that outlives its test would go on holding ports: it watches for this process's end.
     env: { ...process.env, VIGIL_PARENT_PID: String(process.pid) },
   });
+  keep(child);
   const log: LogLine[] = [];
   const errors: string[] = [];
   createInterface({ input: child.stderr! }).on("line", (line) => {
@@ -73,11 +75,14 @@ export function startApp(app: keyof typeof MAIN, configFile: string, namespace?:
     errors,
     ended,
     logged: (what, matches, from = 0) =>
-      until(`${app} logs ${what}; it wrote:\n${[...errors, ...log.map((line) => JSON.stringify(line))].join("\n")}`, () => {
-        const line = log.slice(from).find(matches);
-        if (!line && isOver()) throw new Error(`${app} has ended instead of logging ${what}: ${errors.join("\n")}`);
-        return line;
-      }),
+      until(
+        `${app} logs ${what}; it wrote:\n${[...errors, ...log.map((line) => JSON.stringify(line))].join("\n")}`,
+        () => {
+          const line = log.slice(from).find(matches);
+          if (!line && isOver()) throw new Error(`${app} has ended instead of logging ${what}: ${errors.join("\n")}`);
+          return line;
+        },
+      ),
     signal: (signal) => void child.kill(signal),
     kill,
     async stop() {

@@ -37,7 +37,12 @@ export function createDeviceLog(file: string): DeviceLog {
     after: (count) => all().slice(count),
     came: (what, matches, from = 0) =>
       until(`the hardware gets ${what}`, () => all().slice(from).find(matches)).catch((error: Error) => {
-        throw new Error(`${error.message}; it got:\n${all().slice(from).map((line) => JSON.stringify(line)).join("\n")}`);
+        throw new Error(
+          `${error.message}; it got:\n${all()
+            .slice(from)
+            .map((line) => JSON.stringify(line))
+            .join("\n")}`,
+        );
       }),
   };
 }

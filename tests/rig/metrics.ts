@@ -27,7 +27,10 @@ export function parseSamples(text: string): Samples {
     all,
     sum: (name, labels = {}) =>
       all
-        .filter((sample) => sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value))
+        .filter(
+          (sample) =>
+            sample.name === name && Object.entries(labels).every(([key, value]) => sample.labels[key] === value),
+        )
         .reduce((sum, { value }) => sum + value, 0),
   };
 }
@@ -39,7 +42,10 @@ function parseSample(line: string): Sample {
   return {
     name: name!,
     labels: Object.fromEntries(
-      [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [key!, JSON.parse(`"${text}"`) as string]),
+      [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, key, text]) => [
+        key!,
+        JSON.parse(`"${text}"`) as string,
+      ]),
     ),
     value: Number(value!.replace("Inf", "Infinity")),
   };

@@ -16,7 +16,10 @@ export const mark = (robot: Robot): Marks => new Map(robot.parts.map((part) => [
  * Lets a client move the base (part main) and the arm (part arm) with long motions, and waits until both run.
  * What the motions' calls come to is the second answer: they end when the client does.
  */
-export async function moveBoth(robot: Robot, client: Client): Promise<{ ended: Promise<PromiseSettledResult<void>[]> }> {
+export async function moveBoth(
+  robot: Robot,
+  client: Client,
+): Promise<{ ended: Promise<PromiseSettledResult<void>[]> }> {
   const marks = mark(robot);
   // The arm stays where the last motion left it: away from there, so that the way is long.
   const [at = 0] = await client.joints();
@@ -25,11 +28,21 @@ export async function moveBoth(robot: Robot, client: Client): Promise<{ ended: P
     client.moveArm([at > 0 ? -170 : 170, 0, 0, 0, 0, 0]),
   ]);
   const failed = ended.then(([base, arm]) => {
-    throw new Error(`the motions ended before they were seen: ${JSON.stringify([base, arm].map(String))} ${reasons([base!, arm!])}`);
+    throw new Error(
+      `the motions ended before they were seen: ${JSON.stringify([base, arm].map(String))} ${reasons([base!, arm!])}`,
+    );
   });
   const seen = Promise.all([
-    robot.main.devices.came("motion of the left wheel", (command) => command.device === "left" && !isStop(command), marks.get(robot.main)),
-    robot.arm.devices.came("motion of the arm", (command) => command.device === "arm" && !isStop(command), marks.get(robot.arm)),
+    robot.main.devices.came(
+      "motion of the left wheel",
+      (command) => command.device === "left" && !isStop(command),
+      marks.get(robot.main),
+    ),
+    robot.arm.devices.came(
+      "motion of the arm",
+      (command) => command.device === "arm" && !isStop(command),
+      marks.get(robot.arm),
+    ),
   ]);
   await Promise.race([seen, failed]);
   // Only a motion that ends before it is seen is an error of the test.
@@ -47,7 +60,11 @@ const MOVED: Readonly<Record<string, readonly string[]>> = { main: ["left", "rig
 export async function stopsOf(part: RigPart, marks: Marks): Promise<DeviceCommand[]> {
   return Promise.all(
     MOVED[part.name]!.map((device) =>
-      part.devices.came(`a stop of ${device}`, (command) => command.device === device && isStop(command), marks.get(part)),
+      part.devices.came(
+        `a stop of ${device}`,
+        (command) => command.device === device && isStop(command),
+        marks.get(part),
+      ),
     ),
   );
 }

@@ -117,7 +117,8 @@ export async function startRobot(options: RobotOptions = {}): Promise<Robot> {
 
   const startPart = (name: PartName, components: (log: string) => Json[]): RigPart => {
     const log = join(directory, `${name}-devices.log`);
-    const redis = options.redisUrl && (network && options.partRedisUrl ? options.partRedisUrl(network) : options.redisUrl);
+    const redis =
+      options.redisUrl && (network && options.partRedisUrl ? options.partRedisUrl(network) : options.redisUrl);
     const configFile = write(`${name}.json`, {
       part: { name, gateway: `ws://${address}:${port}`, secret: SECRET },
       leases: redis ? { store: "redis", url: redis } : { store: "gateway" },

@@ -18,6 +18,7 @@ export interface GatewayMetrics {
   readonly stopSeconds: Histogram<"part" | "phase">;
   readonly commandsRefused: Counter<"part" | "reason">;
   readonly partUp: Gauge<"part">;
+  readonly rearmWaiting: Gauge<"part">;
   readonly rpcSeconds: Histogram<"service" | "method" | "code" | "hop">;
   readonly webrtcConnections: Gauge<"side">;
 }
@@ -26,6 +27,7 @@ export interface PartMetrics {
   readonly registry: Registry;
   readonly leaseChecks: Counter<"part" | "outcome">;
   readonly leaseCheckSeconds: Histogram<"part" | "outcome">;
+  readonly escalationSteps: Counter<"part" | "step" | "outcome">;
 }
 
 /** From half a millisecond, the least a local stop takes, to the longest window and the retries after it. */
@@ -92,6 +94,12 @@ export function createGatewayMetrics(): GatewayMetrics {
       labelNames: ["part", "reason"],
       registers,
     }),
+    rearmWaiting: new Gauge({
+      name: "vigil_rearm_waiting",
+      help: "Resources that wait for a person to re-arm them",
+      labelNames: ["part"],
+      registers,
+    }),
     partUp: new Gauge({ name: "vigil_part_up", help: "1 while the part is linked", labelNames: ["part"], registers }),
     rpcSeconds: new Histogram({
       name: "vigil_rpc_seconds",
@@ -124,6 +132,7 @@ export function beginAtZero(metrics: GatewayMetrics, parts: readonly string[]): 
   for (const side of ["client", "part"]) metrics.webrtcConnections.set({ side }, 0);
   for (const part of parts) {
     metrics.partUp.set({ part }, 0);
+    metrics.rearmWaiting.set({ part }, 0);
     for (const outcome of ["stopped", "retried", "escalated", "failed"]) metrics.stops.inc({ part, outcome }, 0);
     for (const phase of ["total", "detect", "command", "acknowledge"]) metrics.stopSeconds.zero({ part, phase });
     for (const reason of ["session_ended", "stale", "fenced", "rearm", "unauthenticated", "limit"]) {
@@ -148,6 +157,12 @@ export function createPartMetrics(): PartMetrics {
       help: "Time until the lease store has answered",
       labelNames: ["part", "outcome"],
       buckets: LEASE_BUCKETS_SECONDS,
+      registers,
+    }),
+    escalationSteps: new Counter({
+      name: "vigil_escalation_steps_total",
+      help: "Steps beyond Stop, taken because a stop was not acknowledged: end_process, emergency_stop, e_stop",
+      labelNames: ["part", "step", "outcome"],
       registers,
     }),
   };

@@ -6,7 +6,9 @@ import { createVerbs } from "./verbs.js";
 
 // Viam's documentation tells Node users to set both.
 Object.assign(globalThis, {
-  VIAM: { GRPC_TRANSPORT_FACTORY: (options: { baseUrl: string }) => createGrpcTransport({ httpVersion: "2", ...options }) },
+  VIAM: {
+    GRPC_TRANSPORT_FACTORY: (options: { baseUrl: string }) => createGrpcTransport({ httpVersion: "2", ...options }),
+  },
   ...polyfill,
 });
 

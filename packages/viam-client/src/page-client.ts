@@ -11,7 +11,13 @@ async function perform(verb: string, args: unknown[]): Promise<unknown> {
       // With a service host of its own the SDK would send its signalling with the browser's credentials, which no
       // server that answers any origin may allow.
       verbs = createVerbs(
-        await VIAM.createRobotClient({ host, serviceHost: url, signalingAddress: url, iceServers: [], noReconnect: true }),
+        await VIAM.createRobotClient({
+          host,
+          serviceHost: url,
+          signalingAddress: url,
+          iceServers: [],
+          noReconnect: true,
+        }),
       );
     } else {
       const address = url.replace("127.0.0.1", "localhost");

@@ -11,7 +11,14 @@ export interface Client extends Verbs {
   close(): Promise<void>;
 }
 
-export type ClientKind = "ts-grpc" | "ts-webrtc" | "page-webrtc" | "page-grpc-web" | "py-grpc" | "py-webrtc" | "raw-grpc";
+export type ClientKind =
+  | "ts-grpc"
+  | "ts-webrtc"
+  | "page-webrtc"
+  | "page-grpc-web"
+  | "py-grpc"
+  | "py-webrtc"
+  | "raw-grpc";
 
 /** An error as the client's program met it. */
 export class ClientError extends Error {
@@ -45,5 +52,7 @@ export function createRemoteVerbs(perform: (verb: string, args: unknown[]) => Pr
     "measure",
     "disconnect",
   ];
-  return Object.fromEntries(names.map((name) => [name, (...args: unknown[]) => perform(name, args)])) as unknown as Verbs;
+  return Object.fromEntries(
+    names.map((name) => [name, (...args: unknown[]) => perform(name, args)]),
+  ) as unknown as Verbs;
 }

@@ -1,9 +1,10 @@
-import { createServer, type Server } from "node:http";
 import { once } from "node:events";
+import { createServer, type Server } from "node:http";
 import { fileURLToPath } from "node:url";
 import { PAGE_CLIENT } from "@vigil/viam-client";
 import { chromium } from "playwright-core";
 import { build } from "vite";
+import { keep } from "../living.js";
 import { monotonicMs } from "../until.js";
 import { type Client, ClientError, type ClientKind, createRemoteVerbs } from "./client.js";
 
@@ -45,7 +46,9 @@ async function servePage(script: string): Promise<{ server: Server; url: string 
   const server = createServer((request, response) => {
     const isScript = request.url === "/page.js";
     response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    response.end(isScript ? script : '<!doctype html><title>client</title><script type="module" src="/page.js"></script>');
+    response.end(
+      isScript ? script : '<!doctype html><title>client</title><script type="module" src="/page.js"></script>',
+    );
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -82,7 +85,7 @@ export async function startPage(
     if (outcome.error !== undefined) throw new ClientError(outcome.error, outcome.code);
     return outcome.value;
   };
-  const process = browserServer.process();
+  const process = keep(browserServer.process());
   const client: Client = {
     ...createRemoteVerbs(perform),
     kind,

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { keep } from "../living.js";
 import { monotonicMs } from "../until.js";
 import { type Client, ClientError, type ClientKind, createRemoteVerbs } from "./client.js";
 
@@ -16,6 +17,7 @@ export async function startProgram(
   dial: { readonly way: string; readonly url: string; readonly host: string },
 ): Promise<Client> {
   const child: ChildProcess = spawn(command[0]!, command.slice(1), { stdio: ["pipe", "pipe", "pipe"] });
+  keep(child);
   const pending = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
   const said: string[] = [];
   let nextId = 1;

@@ -1,8 +1,19 @@
-import { create, createFileRegistry, type DescMethod, type FileRegistry, fromBinary, fromJson, type JsonObject, toJson } from "@bufbuild/protobuf";
+import { connect, type IncomingHttpHeaders } from "node:http2";
+import {
+  create,
+  createFileRegistry,
+  type DescMethod,
+  type FileRegistry,
+  fromBinary,
+  fromJson,
+  type JsonObject,
+  toJson,
+} from "@bufbuild/protobuf";
 import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";
 import { createClient, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ServerReflection } from "@vigil/protocol/gen/grpc/reflection/v1/reflection_pb.js";
+import { ClientError } from "./client.js";
 
 /** Calls by name with JSON, like grpcurl: what a service looks like is asked of the server. No SDK, no session. */
 export interface RawCalls {
@@ -10,6 +21,8 @@ export interface RawCalls {
   services(): Promise<string[]>;
   /** @param method "viam.component.base.v1.BaseService/SetPower" */
   call(method: string, request: JsonObject, headers?: Readonly<Record<string, string>>): Promise<JsonObject>;
+  /** A request of any bytes. @throws ClientError with the gRPC code */
+  callBytes(method: string, request: Uint8Array): Promise<void>;
 }
 
 export function createRawCalls(url: string): RawCalls {
@@ -46,7 +59,8 @@ export function createRawCalls(url: string): RawCalls {
     return createFileRegistry(create(FileDescriptorSetSchema, { file: [...ordered] }));
 
     function collect(response: { case: string | undefined; value?: unknown }): void {
-      if (response.case !== "fileDescriptorResponse") throw new Error(`no descriptor of ${symbol}: ${JSON.stringify(response.value)}`);
+      if (response.case !== "fileDescriptorResponse")
+        throw new Error(`no descriptor of ${symbol}: ${JSON.stringify(response.value)}`);
       for (const bytes of (response.value as { fileDescriptorProto: Uint8Array[] }).fileDescriptorProto) {
         const file = fromBinary(FileDescriptorProtoSchema, bytes);
         files.set(file.name, file);
@@ -77,7 +91,8 @@ export function createRawCalls(url: string): RawCalls {
         })(),
       );
       for await (const { messageResponse } of answers) {
-        if (messageResponse.case === "listServicesResponse") names.push(...messageResponse.value.service.map(({ name }) => name));
+        if (messageResponse.case === "listServicesResponse")
+          names.push(...messageResponse.value.service.map(({ name }) => name));
       }
       return names;
     },
@@ -85,8 +100,50 @@ export function createRawCalls(url: string): RawCalls {
       const { desc, registry } = await describe(method);
       if (desc.methodKind !== "unary") throw new Error(`${method} is no unary method`);
       const message = fromJson(desc.input, request, { registry });
-      const response = await transport.unary(desc as DescMethod & { methodKind: "unary" }, undefined, undefined, headers, message);
+      const response = await transport.unary(
+        desc as DescMethod & { methodKind: "unary" },
+        undefined,
+        undefined,
+        headers,
+        message,
+      );
       return toJson(desc.output, response.message, { registry }) as JsonObject;
     },
+    callBytes: (method, request) => callBytes(url, method, request),
   };
+}
+
+/** One unary call over a connection of its own, written by hand: no library refuses to send it. */
+async function callBytes(url: string, method: string, request: Uint8Array): Promise<void> {
+  const session = connect(url);
+  try {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": `/${method}`,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    const outcome = new Promise<{ code: number; message: string }>((resolve, reject) => {
+      const read = (fields: IncomingHttpHeaders) => {
+        const status = fields["grpc-status"];
+        if (status !== undefined) {
+          resolve({ code: Number(status), message: decodeURIComponent(String(fields["grpc-message"] ?? "")) });
+        }
+      };
+      stream.on("response", read);
+      stream.on("trailers", read);
+      stream.on("error", reject);
+      stream.on("close", () => reject(new ClientError("the stream ended without a status")));
+      session.on("error", reject);
+    });
+    stream.resume();
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(request.length, 1);
+    stream.write(prefix);
+    stream.end(request);
+    const { code, message } = await outcome;
+    if (code !== 0) throw new ClientError(message, code);
+  } finally {
+    session.destroy();
+  }
 }

@@ -34,7 +34,8 @@ serveVerbs(async (_way, url) => {
     moveArm: (values: number[]) => arm("MoveToJointPositions", { positions: { values } }),
     joints: async () => ((await arm("GetJointPositions")).positions as { values: number[] }).values,
     stopArm: () => arm("Stop"),
-    readings: async () => (await call("viam.component.sensor.v1.SensorService/GetReadings", { name: "sensor" })).readings,
+    readings: async () =>
+      (await call("viam.component.sensor.v1.SensorService/GetReadings", { name: "sensor" })).readings,
     async picture() {
       const { images } = await call("viam.component.camera.v1.CameraService/GetImages", { name: "camera" });
       const [{ image, mimeType }] = images as unknown as [{ image: string; mimeType: string }];
