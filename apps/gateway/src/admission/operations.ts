@@ -110,7 +110,8 @@ export function createOperations(random: Random): Operations {
     abandonedOf(session, at) {
       const byPart = new Map<string, number>();
       for (const one of abandoned) {
-        if (one.session === session && at - one.at <= ABANDONED_MS) byPart.set(one.part, (byPart.get(one.part) ?? 0) + 1);
+        if (one.session === session && at - one.at <= ABANDONED_MS)
+          byPart.set(one.part, (byPart.get(one.part) ?? 0) + 1);
       }
       abandoned = abandoned.filter((one) => one.session !== session);
       return byPart;

@@ -163,6 +163,7 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
       let link: PartLink | undefined;
       let claimed = "";
       let establishing = false;
+      let isRefused = false;
       /** Frames that come while an older part of that name is being challenged. */
       const early: ControlMessage[] = [];
       const handshake = createGatewayHandshake(
@@ -177,6 +178,7 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
         if (!link) refuse(new VigilError("deadline", "the handshake took too long"));
       });
       const refuse = (error: VigilError) => {
+        isRefused = true;
         const message = error.message;
         socket.send(encodeControl({ case: "refusal", value: { message, final: error.reason !== "limit" } }));
         socket.close();
@@ -221,7 +223,16 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
       });
       socket.onClose(() => {
         deadline.cancel();
-        link?.close("closed");
+        if (link) link.close("closed");
+        // It does not accept this gateway: a part whose secret differs leaves before it gives any proof of its own.
+        else if (claimed !== "" && !establishing && !isRefused) {
+          refuse(
+            new VigilError(
+              "unauthenticated",
+              `part ${claimed} broke the handshake off: compare its "secret" in gateway and part files`,
+            ),
+          );
+        }
       });
     },
     acceptData(socket, token) {
