@@ -59,7 +59,7 @@ function findTests(folder) {
         })
         .map((file) => `${directory}/dist/${file}`),
     )
-    .filter((file) => values.only === undefined || file.slice(ROOT.length).includes(values.only))
+    .filter((file) => values.only === undefined || file.slice(ROOT.length).replace("dist/", "").includes(values.only))
     .sort();
 }
 

@@ -85,7 +85,7 @@ test("bad frames on a data channel: counted, logged, and the channel's own good 
       true,
     );
   } finally {
-    channel.close();
+    await channel.close();
   }
   await othersAreServed();
 });

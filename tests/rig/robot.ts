@@ -81,6 +81,18 @@ const toMs = (duration: string) => {
   return Number(number) * WINDOWS_MS[unit!]!;
 };
 
+/** Waits for readiness, and says what was missing when it does not come. */
+async function untilReady(look: (note: (reason: string) => undefined) => Promise<boolean>): Promise<void> {
+  let reason = "";
+  const note = (text: string) => {
+    reason = text;
+    return undefined;
+  };
+  await until("the robot is ready", () => look(note)).catch((error: Error) => {
+    throw new Error(`${error.message}; because ${reason}`);
+  });
+}
+
 export async function startRobot(options: RobotOptions = {}): Promise<Robot> {
   const directory = mkdtempSync(join(tmpdir(), "vigil-rig-"));
   const network = options.network ?? (options.namespaces ? createNetwork(["main", "arm"]) : undefined);
@@ -191,10 +203,11 @@ export async function startRobot(options: RobotOptions = {}): Promise<Robot> {
       windowMs: toMs(window),
       restartGateway: startGateway,
       ready: () =>
-        until("the robot is ready", async () => {
-          const response = await fetch(`${robot.url}/readyz`).catch(() => undefined);
+        untilReady(async (note) => {
+          const response = await fetch(`${robot.url}/readyz`).catch((error: Error) => note(String(error)));
+          if (response?.status === 503) note(await response.text());
           return response?.status === 200;
-        }).then(() => undefined),
+        }),
       metrics: () => scrape(`${robot.url}/metrics`),
       snapshot: async () => (await fetch(`${robot.url}/vigil/v1/snapshot`)).json() as Promise<Snapshot>,
       ends: async () => (await fetch(`${robot.url}/vigil/v1/ends`)).json() as Promise<EndView[]>,

@@ -1,5 +1,6 @@
 // Measures how long after its death, freeze or hang the hardware of a part gets its emergency stop (rules.md, R7):
-//   node tests/dist/sentinel/bench.js [runs of each kind, default 50] [one kind alone, as in SIGKILL]
+//   node --single-threaded --v8-pool-size=0 tests/dist/sentinel/bench.js [runs of each kind, default 50] [one kind alone, as in SIGKILL]
+// Without helper threads the stopwatch waits for nobody on a busy machine.
 import { spawnSync } from "node:child_process";
 import { constants, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { Socket } from "node:net";

@@ -27,6 +27,8 @@ export interface Checkers extends RobotWatch {
   attach(robot: Robot): void;
   /** Something was done to the store, the gateway or a client that excuses the end of sessions from now on, for a while. */
   excuse(scope: "all" | SimClient): void;
+  /** The store's clock steps: bounds are a tenth wider from now on (scenario 7). */
+  clockSteps(): void;
   readonly figures: Figures;
   /** What happened lately, newest last. */
   readonly trail: readonly string[];
@@ -42,8 +44,9 @@ const P1_MS = 50;
 const STEP_FACTOR = 1.1;
 /** P4 and P5: a stop follows its reason within this. */
 const AT_ONCE_MS = 20;
-/** Pauses of a process shorter than this need no notice: the guard's tick is late by 250 ms at the most. */
 const TRAIL = 600;
+/** A guard tick is 50 ms after the last, and 250 ms late at the most. */
+const LONGEST_PAUSE_MS = 300;
 /** Longest pause between two stops of what does not settle, and the time of a slow one. */
 const REPEAT_MS = 1300;
 
@@ -68,10 +71,14 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
   const sessions = new Map<string, SessionTruth>();
   const fences = new Map<
     SimPart,
-    { generation: number; bySession: Map<string, string>; ended: Set<string>; life: number }
+    { generation: number; bySession: Map<string, string>; ended: Set<string>; life: number; clockFenceAt: number }
   >();
   const aborted = new Map<SimPart, Set<number>>();
   const unsettled = new Map<SimPart, Set<number>>();
+  /** When the store's clock stepped, if it did. */
+  let stepped = false;
+  /** Ends of sessions made lately are excused too. */
+  let allExcusedUntil = 0;
   /** The newest motion that has begun, by group. */
   const newestMotion = new Map<string, number>();
   const figures: Figures = { sessions: 0, lapses: 0, suspensions: 0, writes: 0, stops: 0, fences: 0 };
@@ -114,11 +121,12 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
   /** When the session's motion must have been told to stop at the latest, by a part that was never held up. */
   function moveLimit(truth: SessionTruth, mover: { readonly endless: boolean }): number {
     const { windowMs, quietLimitMs } = robot.options;
-    const window = windowMs * STEP_FACTOR + P1_MS + SAMPLE_MS;
+    const factor = stepped ? STEP_FACTOR : 1;
+    const window = windowMs * factor + P1_MS + SAMPLE_MS;
     const limits = [windowFrom(truth) + window];
     const heard = Math.max(truth.sentAt, truth.client.lastArrivalAt);
     if (truth.kind === "explicit") limits.push(heard + window + APPLICATION_GRACE_MS);
-    else if (mover.endless) limits.push(heard + quietLimitMs * STEP_FACTOR + P1_MS + SAMPLE_MS);
+    else if (mover.endless) limits.push(heard + quietLimitMs * factor + P1_MS + SAMPLE_MS);
     if (truth.endedAt !== undefined) limits.push(truth.endedAt + window);
     return Math.min(...limits);
   }
@@ -200,7 +208,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
   function knownFences(part: SimPart) {
     let known = fences.get(part);
     if (!known || known.life !== part.process.life) {
-      known = { generation: 0, bySession: new Map(), ended: new Set(), life: part.process.life };
+      known = { generation: 0, bySession: new Map(), ended: new Set(), life: part.process.life, clockFenceAt: robot.time.now };
       fences.set(part, known);
       aborted.set(part, new Set());
       unsettled.set(part, new Set());
@@ -213,6 +221,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     const { now } = robot.time;
     const known = knownFences(part);
     const who = `a write of ${short(call.session)} at ${call.resource}`;
+    checkPause(part, who);
     if (aborted.get(part)!.has(call.id)) fail(`P3: ${who} by a handler that was aborted`);
     if (known.ended.has(call.session)) fail(`P4: ${who}, whose session has ended there`);
     const fence = known.bySession.get(call.session);
@@ -227,6 +236,14 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     if (silence > Math.min(robot.options.windowMs, LINK_FRESH_MS) + 1) {
       fail(`R3: ${who}, whose link was last proven ${silence.toFixed(0)} ms ago`);
     }
+  }
+
+  /** R5: after a pause nothing acts before everything has been fenced. */
+  function checkPause(part: SimPart, who: string): void {
+    const { wokeAt, ms, slept } = part.process.lastPause;
+    const known = knownFences(part);
+    if (known.clockFenceAt >= wokeAt || !(slept || ms > LONGEST_PAUSE_MS)) return;
+    fail(`R5: ${who} after a ${slept ? "sleep" : "pause"} of ${ms.toFixed(0)} ms, before the fence`);
   }
 
   /** P5, P4: what a fence takes away is told to stop at once. */
@@ -257,9 +274,13 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
       robot.time.at(robot.time.now, sample);
     },
     excuse(scope) {
+      if (scope === "all") allExcusedUntil = robot.time.now + excuseMs();
       for (const truth of sessions.values()) {
         if (scope === "all" || truth.client === scope) truth.excusedUntil = robot.time.now + excuseMs();
       }
+    },
+    clockSteps() {
+      stepped = true;
     },
     clientOf: (session) => sessions.get(session)?.client,
 
@@ -279,7 +300,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
         aliveAt: now,
         speaksAt: now,
         sentAt: now,
-        excusedUntil: canAnswer(client) ? 0 : now + excuseMs(),
+        excusedUntil: canAnswer(client) ? allExcusedUntil : now + excuseMs(),
         endedAt: undefined,
       });
     },
@@ -310,6 +331,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
       const { now } = robot.time;
       note(`${part.name} fences ${short(event.session)}: ${event.cause} ${event.fence}`);
       if (event.session === undefined) {
+        if (event.cause === "clock") known.clockFenceAt = now;
         known.generation = event.generation;
         known.bySession.clear();
         return;
@@ -323,6 +345,10 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
       if (call.class === "use") return;
       const { resources } = part.guard.groups().find((group) => group.resources.includes(call.resource))!;
       newestMotion.set(resources.join(), call.id);
+    },
+    obeyed(part, call, ageMs) {
+      if (ageMs <= robot.options.maxCommandAgeMs + 1) return;
+      fail(`R5: ${part.name} obeys ${short(call.session)} at ${call.resource}, ${ageMs.toFixed(0)} ms after it was sent`);
     },
     wrote(part, call) {
       figures.writes += 1;

@@ -1,5 +1,4 @@
 import type { Checkers } from "./checkers.js";
-import { MAX_BUS_MS } from "./world/actuator.js";
 import type { Rng } from "./world/rng.js";
 import type { Robot } from "./world/robot.js";
 
@@ -92,6 +91,24 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
     },
   },
   {
+    weight: 4,
+    run(robot, rng, checkers) {
+      const { network } = robot;
+      const { lan } = robot.options;
+      const slow = { ...lan, delayMs: rng.between(0, 150), jitterMs: rng.between(10, 300), loss: rng.between(0, 0.1) };
+      const ms = rng.between(500, 5000);
+      const excuse = () => checkers.excuse("all");
+      excuse();
+      network.lan = slow;
+      // Retransmissions come late, long after the network is well.
+      later(robot, ms, () => {
+        network.lan = lan;
+        excuse();
+      });
+      return `the LAN is slow for ${ms.toFixed(0)} ms`;
+    },
+  },
+  {
     weight: 2,
     run(robot, rng, checkers) {
       checkers.excuse("all");
@@ -119,6 +136,7 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
       const dice = rng.float();
       if (dice < 0.4) {
         const ms = rng.chance(0.5) ? rng.between(-10_000, 10_000) : rng.between(-500, 500);
+        checkers.clockSteps();
         store.step(ms);
         return `the store's clock steps by ${ms.toFixed(0)} ms`;
       }
@@ -181,9 +199,6 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
     },
   },
 ];
-
-/** Slowest thing on a part's bus: faults leave it alone. */
-export const BUS_MS = MAX_BUS_MS;
 
 /** @param meanPauseMs between two faults. */
 export function startFaults(robot: Robot, rng: Rng, checkers: Checkers, meanPauseMs: number): Faults {

@@ -1,46 +1,42 @@
-import { after } from "node:test";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { type CallStart, createChannelClient } from "@vigil/protocol";
 import { SignalingService } from "@vigil/protocol/gen/proto/rpc/webrtc/v1/signaling_pb.js";
-import nodeDataChannel from "node-datachannel";
+import { createLogger, createSystemClock, systemRandom } from "@vigil/shared";
+import { createDialer } from "@vigil/transport";
 import { ROBOT } from "../robot.js";
-
-// libdatachannel's threads keep the process alive otherwise.
-after(() => nodeDataChannel.cleanup());
 
 /** A data channel to the robot on which a test may send what no SDK would. */
 export interface RawChannel {
   send(message: Uint8Array | string): void;
   call(method: string, request: Uint8Array): Promise<{ code: number; message: string }>;
-  close(): void;
+  close(): Promise<void>;
 }
 
+const OPEN_TIMEOUT_MS = 10_000;
+
 export async function dialChannel(url: string): Promise<RawChannel> {
-  const connection = new nodeDataChannel.PeerConnection("rig", { iceServers: [], disableAutoNegotiation: true });
-  const gathered = new Promise<void>((resolve) => {
-    connection.onGatheringStateChange((state) => state === "complete" && resolve());
-  });
-  const data = connection.createDataChannel("data", { negotiated: true, id: 0 });
-  connection.createDataChannel("negotiation", { negotiated: true, id: 1 });
-  const opened = new Promise<void>((resolve) => data.onOpen(resolve));
-  connection.setLocalDescription("offer");
-  await gathered;
-  const { type, sdp } = connection.localDescription()!;
+  const log = createLogger({ destination: { write() {} } });
+  const dialer = createDialer(
+    { clock: createSystemClock(), random: systemRandom, log },
+    { openTimeoutMs: OPEN_TIMEOUT_MS },
+  );
   const signaling = createClient(SignalingService, createGrpcTransport({ baseUrl: url }));
-  const offer = Buffer.from(JSON.stringify({ type, sdp })).toString("base64");
-  for await (const { stage } of signaling.call({ sdp: offer }, { headers: { "rpc-host": ROBOT } })) {
-    if (stage.case !== "init") continue;
-    const answer = JSON.parse(Buffer.from(stage.value.sdp, "base64").toString("utf8")) as { sdp: string };
-    connection.setRemoteDescription(answer.sdp, "answer");
-  }
-  await opened;
-  const client = createChannelClient({ send: (frame) => data.sendMessageBinary(frame) });
-  data.onMessage((message) => {
-    if (typeof message !== "string") client.receive(new Uint8Array(message as ArrayBuffer));
+  const peer = await dialer.dial(async (offer) => {
+    const sdp = Buffer.from(JSON.stringify(offer)).toString("base64");
+    let answer: { type: "answer"; sdp: string } | undefined;
+    for await (const { stage } of signaling.call({ sdp }, { headers: { "rpc-host": ROBOT } })) {
+      if (stage.case === "init") answer = JSON.parse(Buffer.from(stage.value.sdp, "base64").toString("utf8"));
+    }
+    if (!answer) throw new Error("the offer was not answered");
+    return answer;
+  });
+  const client = createChannelClient({ send: (frame, priority) => peer.data.send(frame, priority) });
+  peer.data.onMessage((message) => {
+    if (typeof message !== "string") client.receive(message);
   });
   return {
-    send: (message) => (typeof message === "string" ? data.sendMessage(message) : data.sendMessageBinary(message)),
+    send: (message) => peer.data.send(message),
     call: (method, request) =>
       new Promise((resolve) => {
         const start: CallStart = { method, metadata: new Map(), timeoutMs: undefined };
@@ -52,6 +48,6 @@ export async function dialChannel(url: string): Promise<RawChannel> {
         sink.message(request);
         sink.end();
       }),
-    close: () => connection.close(),
+    close: () => dialer.close(),
   };
 }

@@ -1,27 +1,33 @@
-/** A planted mistake: a textual change of one built file of the safety core. `find` occurs there exactly once. */
-export interface Mutation {
-  readonly name: string;
+/** A textual change of one built file; `find` occurs there exactly once. */
+export interface Edit {
   readonly file: string;
   readonly find: string;
   readonly replace: string;
-  /** "unit": so small a gap that the unit tests find it and no episode in any sensible time. */
+}
+
+/** A planted mistake in the safety core. Where two checks cover each other it takes both edits to make one. */
+export interface Mutation extends Edit {
+  readonly name: string;
+  readonly more?: readonly Edit[];
+  /** "unit": another layer covers the mistake in a whole robot, or it takes more bad luck than a few episodes have. */
   readonly caughtBy: "simulator" | "unit";
 }
 
 export const MUTATIONS: readonly Mutation[] = [
   {
-    name: "a deadline is checked by the timer's flag only, not by the clock at the act",
+    name: "a flag that a timer sets is the check, not the clock at the act",
     file: "guard.js",
     find: "return permission.whyNot(entry.call, now);",
     replace: "return undefined;",
+    more: [{ file: "guard.js", find: "mayAct(callId, now) {\n            notice(now);", replace: "mayAct(callId, now) {" }],
     caughtBy: "simulator",
   },
   {
-    name: "acts do not notice how much time has passed",
+    name: "acts do not notice that the process stood still",
     file: "guard.js",
     find: "mayAct(callId, now) {\n            notice(now);",
     replace: "mayAct(callId, now) {",
-    caughtBy: "unit",
+    caughtBy: "simulator",
   },
   {
     name: "the fence is not compared",

@@ -20,14 +20,13 @@ async function withCopy<T>(mutation: Mutation | undefined, use: (copy: URL) => P
   const folder = await mkdtemp(`${tmpdir()}/vigil-mutant-`);
   try {
     await cp(fileURLToPath(BUILT_CORE), folder, { recursive: true });
-    if (mutation) {
-      const file = `${folder}/${mutation.file}`;
-      const text = await readFile(file, "utf8");
-      const parts = text.split(mutation.find);
+    for (const edit of mutation ? [mutation, ...(mutation.more ?? [])] : []) {
+      const file = `${folder}/${edit.file}`;
+      const parts = (await readFile(file, "utf8")).split(edit.find);
       if (parts.length !== 2) {
-        throw new Error(`"${mutation.name}": ${mutation.file} holds the text ${parts.length - 1} times, not once`);
+        throw new Error(`"${mutation!.name}": ${edit.file} holds the text ${parts.length - 1} times, not once`);
       }
-      await writeFile(file, parts.join(mutation.replace));
+      await writeFile(file, parts.join(edit.replace));
     }
     await writeFile(`${folder}/package.json`, '{ "type": "module" }');
     return await use(pathToFileURL(`${folder}/`));
@@ -59,7 +58,7 @@ export function trySimulator(mutation: Mutation | undefined, episodes: number, l
   return withCopy(mutation, async (copy) => {
     const main = fileURLToPath(new URL("main.js", SIM));
     const { ok, output } = await run(copy, [main, "--seed", "1", "--episodes", String(episodes)], limitMs);
-    return { caught: !ok, how: output.split("\n").find((line) => line.includes("seed")) ?? output.slice(0, 300) };
+    return { caught: !ok, how: /^seed \d+: .*/m.exec(output)?.[0] ?? output.slice(0, 300) };
   });
 }
 

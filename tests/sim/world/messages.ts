@@ -21,12 +21,14 @@ export interface RelayedCall extends ClientCall {
   readonly fence: string;
   readonly connection: string;
   readonly tick: number;
+  /** True time: for the checkers alone. */
+  readonly relayedAt: number;
 }
 
 export type ToPart =
   | { readonly kind: "welcome" }
   | { readonly kind: "call"; readonly call: RelayedCall }
-  | { readonly kind: "message"; readonly key: string; readonly tick: number }
+  | { readonly kind: "message"; readonly key: string; readonly tick: number; readonly relayedAt: number }
   | { readonly kind: "cancel"; readonly key: string }
   | { readonly kind: "sessionEnd"; readonly session: string }
   | { readonly kind: "suspend"; readonly session: string }
@@ -45,3 +47,6 @@ export type ToGateway =
       readonly final: boolean;
     }
   | { readonly kind: "answer"; readonly key: string; readonly answer: Answer };
+
+/** What travels with the calls, in order among themselves; the rest has the control path, and either may be ahead. */
+export const ON_DATA_PATH: ReadonlySet<string> = new Set(["call", "message", "cancel", "answer"]);

@@ -1,7 +1,7 @@
 import type { SessionEnd, TableSession } from "@vigil/safety";
 import { createLogger } from "@vigil/shared";
 import { type Actuator, createActuator, MAX_BUS_MS, type Mover } from "./actuator.js";
-import type { ToGateway, ToPart } from "./messages.js";
+import { ON_DATA_PATH, type ToGateway, type ToPart } from "./messages.js";
 import { type Conditions, createNetwork, type Network } from "./network.js";
 import { createRng, type Rng } from "./rng.js";
 import { type Carrier, createSimClient, type SimClient } from "./sim-client.js";
@@ -81,6 +81,7 @@ export function createRobot(seed: number, options: RobotOptions, watch: RobotWat
       process: gatewayProcess,
       log: quiet,
       store,
+      time,
       partOf: partNameOf,
       watch: {
         opened: (session) => watch.sessionOpened(session),
@@ -97,23 +98,25 @@ export function createRobot(seed: number, options: RobotOptions, watch: RobotWat
       dial(hello, receive) {
         const up = network.ordered(process, gatewayProcess);
         const down = network.ordered(gatewayProcess, process);
+        const dataUp = network.ordered(process, gatewayProcess);
+        const dataDown = network.ordered(gatewayProcess, process);
         const control = network.ordered(process, gatewayProcess);
         const leases = network.ordered(gatewayProcess, process);
         const forth = network.datagrams(process, gatewayProcess);
         const back = network.datagrams(gatewayProcess, process);
-        const all = [up, down, control, leases, forth, back];
+        const all = [up, down, dataUp, dataDown, control, leases, forth, back];
         const { life } = gatewayProcess;
         const alive = () => gatewayProcess.life === life;
         const partLife = process.life;
         const isSame = () => process.life === partLife;
         const end: PartEnd = {
-          send: (message: ToPart) => down.send(() => isSame() && receive(message)),
+          send: (message: ToPart) => (ON_DATA_PATH.has(message.kind) ? dataDown : down).send(() => isSame() && receive(message)),
           challenge: (answered) => back.send(() => isSame() && forth.send(answered)),
           close: () => undefined,
         };
         up.send(() => alive() && gateway.linked(name, hello, end));
         return {
-          send: (message: ToGateway) => up.send(() => alive() && gateway.fromPart(name, end, message)),
+          send: (message: ToGateway) => (ON_DATA_PATH.has(message.kind) ? dataUp : up).send(() => alive() && gateway.fromPart(name, end, message)),
           challenge: (answered) => forth.send(() => alive() && back.send(() => isSame() && answered())),
           ask(question, answered) {
             control.send(() => {

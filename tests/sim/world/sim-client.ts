@@ -61,6 +61,8 @@ export function createSimClient(
     readonly up: Path;
     readonly close: () => void;
     lastHeardAt: number;
+    /** It has been answered: before that nothing can be sent over it. */
+    isUp: boolean;
   }
   let line: Line | undefined;
   let session: string | undefined;
@@ -73,7 +75,7 @@ export function createSimClient(
 
   /** What the application sends; on a data channel each message is a new chunk. */
   function send(task: (connection: string) => void, isSign = true): boolean {
-    if (!line || client.hung || process.state !== "up") return false;
+    if (!line?.isUp || client.hung || process.state !== "up") return false;
     const { id, up } = line;
     // On a data channel whatever comes is a new chunk, a Stop too (R1).
     const counts = isSign || carrier === "webrtc";
@@ -112,6 +114,7 @@ export function createSimClient(
       id,
       up,
       lastHeardAt: time.now,
+      isUp: false,
       close() {
         closed = true;
         up.close();
@@ -124,7 +127,17 @@ export function createSimClient(
     const hear = (task: () => void) => () => {
       if (line !== current) return;
       current.lastHeardAt = time.now;
+      if (!current.isUp) {
+        current.isUp = true;
+        begin();
+      }
       task();
+    };
+    const begin = () => {
+      if (!explicit) return;
+      const resume = session;
+      session = undefined;
+      open(resume ?? "");
     };
     const end: ClientEnd = {
       challenge(answered) {
@@ -160,10 +173,6 @@ export function createSimClient(
     up.send(() =>
       gateway.connected({ id, entity: process.name, host: process.name, challengeable: carrier !== "web" }, end),
     );
-    if (!explicit) return;
-    const resume = session;
-    session = undefined;
-    open(resume ?? "");
   }
 
   function open(resume: string): void {

@@ -18,6 +18,7 @@ import type { Answer, ClientCall, ToGateway, ToPart } from "./messages.js";
 import { createArrivalClock, createSessionKeeper, type SessionKeeper } from "./real.js";
 import type { Rng } from "./rng.js";
 import type { SimProcess } from "./sim-process.js";
+import type { SimTime } from "./sim-time.js";
 import type { SimStore } from "./sim-store.js";
 
 /** The gateway's end of a client's connection. */
@@ -73,6 +74,7 @@ export interface SimGatewayDeps {
   readonly log: Logger;
   /** Undefined: built in. */
   readonly store: SimStore | undefined;
+  readonly time: SimTime;
   readonly partOf: (resource: string) => string;
   readonly watch: GatewayWatch;
 }
@@ -213,7 +215,7 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
       const incarnation = session?.incarnation ?? "";
       link.end.send({
         kind: "call",
-        call: { ...call, key, tick, fence, connection, session: session?.id, incarnation },
+        call: { ...call, key, tick, fence, connection, session: session?.id, incarnation, relayedAt: deps.time.now },
       });
     }
 
@@ -282,7 +284,7 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
       message(connection, call) {
         const operation = operations.get(`${connection}/${call}`);
         const link = operation?.part === undefined ? undefined : links.get(operation.part);
-        if (operation && link) link.end.send({ kind: "message", key: operation.key, tick: link.tick });
+        if (operation && link) link.end.send({ kind: "message", key: operation.key, tick: link.tick, relayedAt: deps.time.now });
       },
       cancel(connection, call) {
         cancelWhere((operation) => operation.connection === connection && operation.call === call, "cancelled");

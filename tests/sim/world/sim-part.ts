@@ -59,6 +59,8 @@ export interface PartWatch {
   event(part: SimPart, event: GuardEvent): void;
   /** The guard lets the call begin. */
   started(part: SimPart, call: GuardCall): void;
+  /** A command or a message of a stream was `ageMs` old when it came, and its handler acts on it all the same. */
+  obeyed(part: SimPart, call: GuardCall, ageMs: number): void;
   /** A handler hands a command to the bus: it was allowed to. */
   wrote(part: SimPart, call: GuardCall): void;
   aborted(part: SimPart, call: GuardCall): void;
@@ -114,6 +116,8 @@ export function createSimPart(
 
     interface Handler {
       readonly call: GuardCall;
+      /** How old the command was when it came, in true time. */
+      readonly ageMs: number;
       begin(): void;
       message(): void;
       aborted: boolean;
@@ -125,6 +129,7 @@ export function createSimPart(
       {
         start(call) {
           watch.started(part, call);
+          watch.obeyed(part, call, handlers.get(call.id)?.ageMs ?? 0);
           handlers.get(call.id)?.begin();
         },
         refuse(call, error) {
@@ -243,7 +248,10 @@ export function createSimPart(
         case "message": {
           const id = byKey.get(message.key);
           if (id === undefined) return;
-          if (run((inner, now) => inner.messageArrived(id, message.tick, now))) handlers.get(id)?.message();
+          const handler = handlers.get(id);
+          if (!run((inner, now) => inner.messageArrived(id, message.tick, now)) || !handler) return;
+          watch.obeyed(part, handler.call, time.now - message.relayedAt);
+          handler.message();
           return;
         }
         case "cancel": {
@@ -385,6 +393,7 @@ export function createSimPart(
       };
       const handler: Handler = {
         call,
+        ageMs: time.now - relayed.relayedAt,
         aborted: false,
         begin() {
           // The agent starts a handler in a turn of its own.

@@ -14,6 +14,8 @@ export interface SimProcess {
   readonly life: number;
   /** True time up to which it has been stopped, and for how long in all: what a bound must allow for. */
   readonly pausedMs: number;
+  /** Its last pause: when it woke, and how long it had been. */
+  readonly lastPause: { readonly wokeAt: number; readonly ms: number; readonly slept: boolean };
   /** Something arrives from outside: runs now, waits while paused, is lost while down. */
   receive(task: () => void): void;
   pause(): void;
@@ -43,6 +45,7 @@ export function createSimProcess(
   let asleep = false;
   let sleptMs = 0;
   let pausedMs = 0;
+  let lastPause = { wokeAt: -Infinity, ms: 0, slept: false };
   let held: { timer: boolean; life: number; task: () => void }[] = [];
 
   const monotonic = () => zero + ((state === "paused" && asleep ? stoppedAt : time.now) - sleptMs) * rate;
@@ -80,6 +83,9 @@ export function createSimProcess(
     get sleptMs() {
       return sleptMs;
     },
+    get lastPause() {
+      return lastPause;
+    },
     get life() {
       return life;
     },
@@ -99,6 +105,7 @@ export function createSimProcess(
     },
     resume() {
       if (state !== "paused") return;
+      lastPause = { wokeAt: time.now, ms: time.now - stoppedAt, slept: asleep };
       if (asleep) sleptMs += time.now - stoppedAt;
       asleep = false;
       pausedMs += time.now - stoppedAt;

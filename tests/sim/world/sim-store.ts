@@ -12,6 +12,8 @@ export interface SimStore {
   readonly process: SimProcess;
   /** Its wall clock, on which leases are counted, steps. */
   step(ms: number): void;
+  /** Ends are not pushed to readers any more: pub/sub is cut. */
+  isMute: boolean;
   /** Restarts from a snapshot or promotes a replica: another data set, with the sessions of some time ago in it. */
   replace(): void;
   /** Written as the gateway's client does: times converted with the last pair (rules.md, R2). */
@@ -37,12 +39,14 @@ export function createSimStore(rng: Rng, network: Network, process: SimProcess):
   const clients = new Set<{ reset(): void; ended(id: string): void }>();
   const watch = () =>
     store.onEnd((id) => {
+      if (self.isMute) return;
       for (const client of clients) client.ended(id);
     });
   watch();
 
   const self: SimStore = {
     process,
+    isMute: false,
     step(ms) {
       stepMs += ms;
     },

@@ -24,11 +24,15 @@ interface Entry extends Pending {
  */
 const MICROTASK_ROUNDS = 20;
 
+/** More events than this at one instant, and a timer is spinning: no robot has so much to do at once. */
+const MOST_EVENTS_AT_ONCE = 20_000;
+
 export function createSimTime(): SimTime {
   const heap: Entry[] = [];
   let now = 0;
   let order = 0;
   let eventsRun = 0;
+  let eventsAtOnce = 0;
   const isBefore = (a: Entry, b: Entry) => a.instant < b.instant || (a.instant === b.instant && a.order < b.order);
 
   function push(entry: Entry): void {
@@ -84,6 +88,8 @@ export function createSimTime(): SimTime {
         const { task } = entry;
         if (!task) continue;
         entry.task = undefined;
+        eventsAtOnce = entry.instant === now ? eventsAtOnce + 1 : 0;
+        if (eventsAtOnce > MOST_EVENTS_AT_ONCE) throw new Error(`time stands still at ${now} ms: a timer spins`);
         now = entry.instant;
         eventsRun += 1;
         task();
