@@ -244,6 +244,11 @@ export async function createGateway(
       cause: cause === "silent" ? "silent" : cause === "shutdown" ? "shutdown" : "closed",
     });
     since.set(part, clock.wall());
+    // Its process may be dead and never tell what it suspended: what moved together with it stops all the same (R4).
+    if (config.stopGroup === "robot") {
+      const owners = (states.get(part)?.groups ?? []).map(({ owner }) => owner).filter((owner) => owner !== "");
+      for (const session of new Set([...owners, ...link.usedWithin(UNREPORTED_MS)])) suspendElsewhere(part, session);
+    }
     states.delete(part);
     log.warn({ part, cause }, "part lost");
     changed();
@@ -468,6 +473,9 @@ export async function createGateway(
     },
   };
 }
+
+/** A part tells its states every second, and a change within a tenth of one. */
+const UNREPORTED_MS = 1000;
 
 const LOCAL_METHODS: ReadonlySet<string> = new Set(
   [RobotService, AuthService, SignalingService, StreamService].flatMap((service) =>

@@ -94,6 +94,14 @@ test("a suspension fences commands of a session that the part has not met yet", 
   assert.ok(rig.mayAct(next));
 });
 
+test("a fence is equal or it is not: neither a later one nor another boot's passes (R4)", () => {
+  const rig = createGuardRig();
+  rig.started();
+  for (const fence of ["boot.0.1", "boot.1.0", "boot.9.9", "other.0.0", "zzzz", ""]) {
+    assert.equal(rig.errorOf(rig.call({ fence }))?.reason, "fenced", fence);
+  }
+});
+
 test("a pushed end is final, whatever the store says later (R4)", () => {
   const rig = createGuardRig();
   rig.started();

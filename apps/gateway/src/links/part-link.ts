@@ -54,6 +54,8 @@ export interface PartLink {
   readonly call: CallHandler;
   /** What the part will compare a call's fence with (R4). */
   fenceFor(session: string): string;
+  /** Sessions that have begun to use the part in the last `withinMs`: its states may not tell of them yet. */
+  usedWithin(withinMs: number): string[];
   push(frame: ControlInit): void;
   /** A command on the control path. @throws VigilError "part_offline" when it is not answered in time. */
   command(command: Extract<ControlInit, { case: "command" }>["value"]["command"]): Promise<CommandResult>;
@@ -90,6 +92,7 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
   const { clock } = deps;
   const events = createEmitter<PartLinkEvents>();
   const fences = new Map<string, string>();
+  const usedAt = new Map<string, number>();
   const probes = new Map<string, { sentAt: number; answered: () => void }>();
   const commands = new Map<bigint, { resolve(result: CommandResult): void; reject(error: VigilError): void }>();
   let generation = part.generation;
@@ -178,7 +181,11 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
       response.trailers({ code: error.code, message: error.message });
       return IGNORE_REQUESTS;
     },
-    fenceFor: (session) => fences.get(session) ?? fenceOf(part.bootId, generation, 0),
+    fenceFor(session) {
+      usedAt.set(session, clock.now());
+      return fences.get(session) ?? fenceOf(part.bootId, generation, 0);
+    },
+    usedWithin: (withinMs) => [...usedAt].filter(([, at]) => clock.now() - at <= withinMs).map(([session]) => session),
     push: (frame) => deps.send(frame),
     command(command) {
       const id = nextCommand++;
@@ -226,7 +233,10 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
       events.emit("up", undefined);
     },
     dataAlive: sign,
-    forget: (session) => fences.delete(session),
+    forget(session) {
+      fences.delete(session);
+      usedAt.delete(session);
+    },
     receiveData: (bytes) => calls?.receive(bytes),
     dataClosed() {
       if (path) link.close("closed");

@@ -122,6 +122,36 @@ test("policy ramp of a base: its wheels, which are stopped with it, come down wi
     },
   ));
 
+test("policy ramp of a base that was cut short by StopAll: the end of its time stops nobody who moves it by then", () =>
+  withPart(
+    [
+      motor("l"),
+      motor("r"),
+      {
+        name: "base",
+        api: "base",
+        attributes: { left: "l", right: "r" },
+        safety: { policy: "ramp", ramp: { duration: "300ms" } },
+      },
+    ],
+    async (part) => {
+      const drive = (session: string) =>
+        Promise.all([
+          part.client(session).call("base/base", "SetPower", { linear: { x: 0, y: 1, z: 0 }, angular: {} }),
+          part.pass(5),
+        ]);
+      await drive("A");
+      part.runner.run((guard, now) => guard.sessionEnded("A", now));
+      await part.pass(100);
+      part.runner.stopAll("stop_all");
+      await part.pass(50);
+      await drive("B");
+      const seen = part.hardware().length;
+      await part.pass(1000);
+      assert.deepEqual(part.commands(seen), []);
+    },
+  ));
+
 test("policy hold: it is held where it is, and released after its time unless it was commanded anew", () =>
   withPart(
     [

@@ -26,8 +26,11 @@ export interface SentinelProcessDeps {
 }
 
 const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
-/** Its heap holds one plan; more would only make its memory grow before it is cleaned. */
-const HEAP_MB = 16;
+/**
+ * Its heap holds one plan; more would only make its memory grow before it is cleaned. V8's helper threads do not have its
+ * priority: on a busy computer its main thread would wait for them while it cleans up.
+ */
+const ENGINE_OPTIONS = ["--max-old-space-size=16", "--single-threaded", "--v8-pool-size=0"];
 /** Devices that are written at once: a device that hangs takes a thread with it. */
 const THREADS = 64;
 /** How often the plan is compared with what the sentinel has, in ms. */
@@ -52,7 +55,7 @@ export function createSentinelProcess(deps: SentinelProcessDeps): SentinelProces
   }
 
   function start(): void {
-    const started = spawn(process.execPath, [`--max-old-space-size=${HEAP_MB}`, MAIN], {
+    const started = spawn(process.execPath, [...ENGINE_OPTIONS, MAIN], {
       // Its own process group: Ctrl-C or a signal to the agent's group must not take it along.
       detached: true,
       cwd: "/",

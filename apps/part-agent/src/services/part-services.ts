@@ -84,8 +84,12 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
     const handle = (act: Act) => runHandler(component, method, target.resource, requests, handlerContext(context, act));
 
     if (methodClass === "stop") {
-      guard.run((inner, now) => inner.clientStop(target.key, now));
-      yield* handle(unguardedAct(context.signal));
+      const token = guard.run((inner, now) => inner.clientStop(target.key, now));
+      for await (const response of handle(unguardedAct(context.signal))) {
+        // It answers once Stop has returned; one that fails leaves the owner in charge (R5).
+        guard.run((inner, now) => inner.clientStopped(target.key, token, now));
+        yield response;
+      }
     } else if (methodClass === "read" || !target.isGuarded) {
       yield* handle(unguardedAct(context.signal));
     } else {
