@@ -68,6 +68,8 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
   }
   const resources = createPartResources(set, config.resources);
   let started = false;
+  /** The present link has been proven alive at least once. */
+  let linked = false;
   const plan = () => emergencyPlans(resources.all);
   const sentinel = createSentinelProcess({ clock, log, part: name, plan });
   const covered = new Set(plan().map((entry) => entry.name));
@@ -129,7 +131,7 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
       ticked(tick) {
         sentinel.beat();
         control.alive();
-        link?.send({ case: "tick", value: { number: BigInt(tick), started } });
+        link?.send({ case: "tick", value: { number: BigInt(tick), started, linked } });
       },
     },
     { bootId, windowMs: config.networkWindowMs ?? DEFAULT_WINDOW_MS },
@@ -220,8 +222,12 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
         });
       },
       received,
-      alive: (sentAt) => runner.run((guard, now) => guard.linkAlive(sentAt, now)),
+      alive(sentAt) {
+        linked = true;
+        runner.run((guard, now) => guard.linkAlive(sentAt, now));
+      },
       lost() {
+        linked = false;
         remote?.disconnected();
         runner.run((guard, now) => guard.linkLost(now));
       },

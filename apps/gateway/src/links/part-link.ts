@@ -104,6 +104,8 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
   let roundTripMs: number | undefined;
   let nextCommand = 1n;
   let isDown = false;
+  /** The part has proven its side of the link: before that it would refuse what moves something. */
+  let takesMotion = false;
 
   const unavailable = (): VigilError =>
     new VigilError("part_offline", `part ${part.name} is not linked at the moment; retry when it is back`);
@@ -120,6 +122,10 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
     deps.send({ case: "probe", value: { nonce } });
   }
 
+  function tellUp(): void {
+    if (calls && takesMotion) events.emit("up", undefined);
+  }
+
   function sign(at: number): void {
     lastSignAt = Math.max(lastSignAt, at);
   }
@@ -128,6 +134,10 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
     tick(value) {
       tick = Number(value.number);
       started = value.started;
+      if (value.linked && !takesMotion) {
+        takesMotion = true;
+        tellUp();
+      }
     },
     probe: ({ nonce }) => deps.send({ case: "probeReply", value: { nonce } }),
     probeReply({ nonce }) {
@@ -163,7 +173,7 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
   const link: PartLink = {
     part,
     get isUp() {
-      return calls !== undefined;
+      return calls !== undefined && takesMotion;
     },
     get started() {
       return started;
@@ -230,7 +240,7 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
         peerTick: () => tick,
         onBadFrame: deps.onBadFrame,
       });
-      events.emit("up", undefined);
+      tellUp();
     },
     dataAlive: sign,
     forget(session) {

@@ -66,6 +66,8 @@ const RETRY_MAX_MS = 2000;
 /** A data channel on the same network opens within 100 ms; where UDP is blocked it never does. */
 const DATA_CHANNEL_TIMEOUT_MS = 5000;
 const HANDSHAKE_TIMEOUT_MS = 5000;
+/** Twice what can be unanswered before the link counts as lost. */
+const MAX_OPEN_PROBES = 20;
 
 export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOptions): GatewayLink {
   const { clock, random, log } = deps;
@@ -130,15 +132,17 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
       socket.terminate();
       ended(error);
     };
-    const challenge = every(clock, CHALLENGE_PERIOD_MS, () => {
-      if (!gateway) return;
+    /** Over the path that carries the commands, and over no other (rules.md, R3). */
+    const challengePath = () => {
       if (peer) return peer.challenge();
+      if (!dataSocket) return;
       const nonce = random.bytes(NONCE_BYTES / 2);
       probes.set(Buffer.from(nonce).toString("base64"), clock.now());
       // Only the last few can still prove anything.
-      for (const key of probes.keys()) if (probes.size > 20) probes.delete(key);
+      for (const key of probes.keys()) if (probes.size > MAX_OPEN_PROBES) probes.delete(key);
       send({ case: "probe", value: { nonce } });
-    });
+    };
+    const challenge = every(clock, CHALLENGE_PERIOD_MS, challengePath);
 
     const attach = (sendData: (bytes: Uint8Array, priority: FramePriority) => void) => {
       calls = createLinkCalls({
@@ -148,6 +152,7 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
         onBadFrame: (reason) => log.warn({ reason }, "bad frame from the gateway"),
       });
       failures = 0;
+      challengePath();
       log.info({ carrier: peer ? "webrtc" : "websocket", gateway: gateway!.software }, "linked to the gateway");
     };
 
@@ -176,7 +181,6 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
       peer.on("closed", ({ cause }) => end(new VigilError("part_offline", `the data channel is closed (${cause})`)));
       attach(createFrameSender(opened.data, end));
       peer.data.onMessage((message) => calls!.receive(message as Buffer));
-      peer.challenge();
     }
 
     function bringUpSocket(token: string): void {
@@ -214,7 +218,7 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
         case "probeReply": {
           const key = Buffer.from(message.value.nonce).toString("base64");
           const sentAt = probes.get(key);
-          if (sentAt !== undefined && probes.delete(key) && !peer) deps.alive(sentAt);
+          if (sentAt !== undefined && probes.delete(key) && dataSocket) deps.alive(sentAt);
           return;
         }
         case "description":

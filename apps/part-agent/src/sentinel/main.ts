@@ -1,15 +1,19 @@
 // The sentinel's process: Node's own modules alone, because what guards the agent must not fail with it.
-import { constants, openSync, writeSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { constants, openSync, writeFileSync, writeSync } from "node:fs";
 import { constants as osConstants, setPriority } from "node:os";
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers";
 import type { Clock } from "@vigil/shared";
 import { knowProcess } from "./agent-process.js";
+import { carryOut } from "./device-writes.js";
 import { ARMED, decodeMessage } from "./messages.js";
 import { createSentinel } from "./sentinel.js";
 import { loadTermios } from "./serial-speed.js";
 
+/** How often an emergency stop is gone through with /dev/null for a device, in ms. */
+const REHEARSAL_MS = 10_000;
+/** As many writes at once as the threads of a small part need. */
+const REHEARSED_AT_ONCE = 16;
 const STDERR = openLog();
 
 const clock: Pick<Clock, "now" | "after"> = {
@@ -20,11 +24,18 @@ const clock: Pick<Clock, "now" | "after"> = {
   },
 };
 
-try {
-  // It sleeps until it is needed, and then nothing on a busy computer may come first.
-  setPriority(osConstants.priority.PRIORITY_HIGHEST);
-} catch {
-  // Not permitted: it acts when its turn comes, as every process does.
+// It sleeps until it is needed, and then nothing on a busy computer may come first. Linux shares its processors out among
+// sessions before processes (sched(7), autogroup), and this one has a session of its own, so that counts most: measured
+// with both cores busy, its timers were up to 58 ms late without and 4 ms with it.
+for (const prefer of [
+  () => setPriority(osConstants.priority.PRIORITY_HIGHEST),
+  () => writeFileSync("/proc/self/autogroup", String(osConstants.priority.PRIORITY_HIGHEST)),
+]) {
+  try {
+    prefer();
+  } catch {
+    // Not permitted, or a kernel without autogroups: it acts when its turn comes, as every process does.
+  }
 }
 // A service manager that ends the whole unit ends the agent too, and only then there is work to do (docs/safety.md).
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => undefined);
@@ -46,8 +57,14 @@ const sentinel = createSentinel({
   done: () => process.exit(0),
 });
 
-// The threads that open and write devices are started before they are needed.
-await open("/dev/null", "r").then((file) => file.close());
+// Done before it is needed: threads are started, code is compiled. Done again and again: it stays in memory.
+const rehearse = async () => {
+  await Promise.all(
+    Array.from({ length: REHEARSED_AT_ONCE }, () => carryOut(clock, [{ path: "/dev/null", hex: "00" }])),
+  );
+  clock.after(REHEARSAL_MS, rehearse);
+};
+await rehearse();
 createInterface({ input: process.stdin })
   .on("line", (line) => {
     const message = decodeMessage(line);
