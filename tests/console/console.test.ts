@@ -133,6 +133,7 @@ test(
     withConsole(async ({ gateway, page, sins }) => {
       const arm = page.getByRole("region", { name: "Part arm" });
       const rearm = arm.getByRole("button", { name: "Re-arm six-axis", exact: true });
+      await rearm.waitFor();
       assert.equal(await page.getByRole("button", { name: /^Re-arm/ }).count(), 1, "only where it is waited for");
       await rearm.focus();
       await page.keyboard.press("Enter");
