@@ -1,5 +1,5 @@
 import type { GuardCall, GuardEvent, SessionEnd, TableSession } from "@vigil/safety";
-import { APPLICATION_GRACE_MS, LINK_FRESH_MS } from "@vigil/safety";
+import { APPLICATION_GRACE_MS, CHALLENGES_PER_WINDOW, LINK_FRESH_MS } from "@vigil/safety";
 import type { Actuator, Mover } from "./world/actuator.js";
 import type { Robot, RobotWatch } from "./world/robot.js";
 import type { SimClient } from "./world/sim-client.js";
@@ -17,6 +17,8 @@ export interface Figures {
   writes: number;
   stops: number;
   fences: number;
+  /** Lapses on a line that is bad enough to make them by itself. */
+  chances: number;
 }
 
 /**
@@ -47,6 +49,8 @@ const AT_ONCE_MS = 20;
 const TRAIL = 600;
 /** A guard tick is 50 ms after the last, and 250 ms late at the most. */
 const LONGEST_PAUSE_MS = 300;
+/** Below it a lapse on a lossy line is no chance any more: thousands of robot-hours would not show one. */
+const LEAST_CHANCE = 1e-8;
 /** Longest pause between two stops of what does not settle, and the time of a slow one. */
 const REPEAT_MS = 1300;
 
@@ -81,7 +85,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
   let allExcusedUntil = 0;
   /** The newest motion that has begun, by group. */
   const newestMotion = new Map<string, number>();
-  const figures: Figures = { sessions: 0, lapses: 0, suspensions: 0, writes: 0, stops: 0, fences: 0 };
+  const figures: Figures = { sessions: 0, lapses: 0, suspensions: 0, writes: 0, stops: 0, fences: 0, chances: 0 };
   const trail: string[] = [];
   let failure: Violation | undefined;
 
@@ -110,6 +114,14 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
       !network.isCut(name, "gateway") &&
       !network.isCut("gateway", name)
     );
+  }
+
+  /** Chance that one window passes without an answer by loss alone (R1): short windows on long lines have few challenges. */
+  function falseLapseChance(): number {
+    const { windowMs } = robot.options;
+    const { delayMs, jitterMs, loss } = robot.network.wan;
+    const answerable = Math.floor((windowMs - 2 * (delayMs + jitterMs)) / (windowMs / CHALLENGES_PER_WINDOW));
+    return (1 - (1 - loss) ** 2) ** Math.max(0, answerable);
   }
 
   /** The last instant at which the session's window may have begun. */
@@ -147,7 +159,12 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     const limit = moveLimit(truth, { endless: mover.endless && owner === mover.session });
     if (now <= limit + heldUpSince(part, limit - robot.options.windowMs * 2)) return;
     // A handler that ignores its abort may have had a write on the bus: the stop is repeated within a second.
-    if (unsettled.get(part)?.has(mover.call) && now <= actuator.movingSince + REPEAT_MS) return;
+    if (
+      mover.life === part.process.life &&
+      unsettled.get(part)?.has(mover.call) &&
+      now <= actuator.movingSince + REPEAT_MS
+    )
+      return;
     if (
       actuator.lastStopAt >= actuator.movingSince &&
       actuator.lastStopAt > limit - robot.options.windowMs * 2 - APPLICATION_GRACE_MS
@@ -208,7 +225,13 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
   function knownFences(part: SimPart) {
     let known = fences.get(part);
     if (!known || known.life !== part.process.life) {
-      known = { generation: 0, bySession: new Map(), ended: new Set(), life: part.process.life, clockFenceAt: robot.time.now };
+      known = {
+        generation: 0,
+        bySession: new Map(),
+        ended: new Set(),
+        life: part.process.life,
+        clockFenceAt: robot.time.now,
+      };
       fences.set(part, known);
       aborted.set(part, new Set());
       unsettled.set(part, new Set());
@@ -315,7 +338,9 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
       // A browser's session lives by its messages, which a lossy line may hold up for longer than the window.
       const isWeak = client.carrier === "web" && (!client.explicit || robot.options.wan.loss > 0);
       const isSilent = robot.time.now - truth.speaksAt > robot.options.windowMs;
-      if (!isWeak && !isSilent && robot.time.now > truth.excusedUntil) {
+      if (isWeak || isSilent || robot.time.now <= truth.excusedUntil) return;
+      if (falseLapseChance() > LEAST_CHANCE) figures.chances += 1;
+      else {
         fail(`P7: ${short(session.id)} of ${client.process.name} lapsed (${cause}), though its client lived`);
       }
     },
@@ -348,7 +373,9 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     },
     obeyed(part, call, ageMs) {
       if (ageMs <= robot.options.maxCommandAgeMs + 1) return;
-      fail(`R5: ${part.name} obeys ${short(call.session)} at ${call.resource}, ${ageMs.toFixed(0)} ms after it was sent`);
+      fail(
+        `R5: ${part.name} obeys ${short(call.session)} at ${call.resource}, ${ageMs.toFixed(0)} ms after it was sent`,
+      );
     },
     wrote(part, call) {
       figures.writes += 1;
@@ -370,7 +397,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
         if (part.process.life !== life || part.process.pausedMs !== pausedMs) return;
         for (const actuator of part.actuators) {
           const { mover } = actuator;
-          if (mover?.session !== call.session || mover.call !== call.id || mover.use) continue;
+          if (mover?.session !== call.session || mover.call !== call.id || mover.life !== life || mover.use) continue;
           // A call after it has the group now, and answers for all that moves in it (R5).
           if (newestMotion.get(groupOf(part, actuator).resources.join()) !== call.id) continue;
           if (actuator.lastStopAt < settledAt) {

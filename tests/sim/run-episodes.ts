@@ -13,7 +13,7 @@ export async function runEpisodes(
   enough: (episodes: number) => boolean = () => false,
   options: { readonly detailed?: boolean } = {},
 ): Promise<RunSummary> {
-  const figures = { sessions: 0, lapses: 0, suspensions: 0, writes: 0, stops: 0, fences: 0 };
+  const figures = { sessions: 0, lapses: 0, suspensions: 0, writes: 0, stops: 0, fences: 0, chances: 0 };
   const before = process.cpuUsage();
   let episodes = 0;
   let simulatedMs = 0;

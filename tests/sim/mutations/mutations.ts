@@ -11,6 +11,8 @@ export interface Mutation extends Edit {
   readonly more?: readonly Edit[];
   /** "unit": another layer covers the mistake in a whole robot, or it takes more bad luck than a few episodes have. */
   readonly caughtBy: "simulator" | "unit";
+  /** An episode that showed it when it was planted: looked at first. */
+  readonly seed?: number;
 }
 
 export const MUTATIONS: readonly Mutation[] = [
@@ -19,15 +21,18 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "guard.js",
     find: "return permission.whyNot(entry.call, now);",
     replace: "return undefined;",
-    more: [{ file: "guard.js", find: "mayAct(callId, now) {\n            notice(now);", replace: "mayAct(callId, now) {" }],
+    more: [
+      { file: "guard.js", find: "mayAct(callId, now) {\n            notice(now);", replace: "mayAct(callId, now) {" },
+    ],
     caughtBy: "simulator",
+    seed: 16,
   },
   {
     name: "acts do not notice that the process stood still",
     file: "guard.js",
     find: "mayAct(callId, now) {\n            notice(now);",
     replace: "mayAct(callId, now) {",
-    caughtBy: "simulator",
+    caughtBy: "unit",
   },
   {
     name: "the fence is not compared",
@@ -35,6 +40,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "if (sessions.fence(session) !== call.fence)",
     replace: "if (false)",
     caughtBy: "simulator",
+    seed: 4,
   },
   {
     name: "fences are compared by order: a newer one than ours passes, and so does any of another boot",
@@ -48,14 +54,14 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "guard.js",
     find: "sessions.fold(session, facts, askedAt);",
     replace: "sessions.fold(session, facts, now);",
-    caughtBy: "simulator",
+    caughtBy: "unit",
   },
   {
     name: "the same beat may raise a deadline",
     file: "lease-view.js",
     find: "if (!view || facts.beat > view.beat)",
     replace: "if (!view || facts.beat >= view.beat)",
-    caughtBy: "simulator",
+    caughtBy: "unit",
   },
   {
     name: "an older beat raises the deadline",
@@ -76,14 +82,16 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "ticks.js",
     find: "return now - times[tick % REMEMBERED_TICKS];",
     replace: "return 0;",
-    caughtBy: "unit",
+    caughtBy: "simulator",
+    seed: 4,
   },
   {
     name: "a late tick is ignored",
     file: "guard.js",
     find: "if (now - lastTickAt > TICK_MS + LATE_TICK_MS)",
     replace: "if (false)",
-    caughtBy: "unit",
+    caughtBy: "simulator",
+    seed: 4,
   },
   {
     name: "a sleep of the machine leaves what was heard before it in force",
@@ -133,6 +141,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "stopping.callSettled(group, now);",
     replace: "0;",
     caughtBy: "simulator",
+    seed: 1,
   },
   {
     name: "a stop from before the settling counts as proof",
@@ -147,6 +156,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "group.owner = { session: call.session, connection: call.connection };",
     replace: "group.owner ??= { session: call.session, connection: call.connection };",
     caughtBy: "simulator",
+    seed: 6,
   },
   {
     name: "the end of a superseded session stops its successor's motion",
@@ -168,6 +178,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "if (!entry || entry.aborted)",
     replace: "if (!entry)",
     caughtBy: "simulator",
+    seed: 1,
   },
   {
     name: "the quiet limit is ignored",
@@ -189,6 +200,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "link.alive(sentAt);",
     replace: "link.alive(now);",
     caughtBy: "simulator",
+    seed: 6,
   },
   {
     name: "a group that is being stopped accepts motion",
@@ -203,6 +215,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "if (group.stops.size === 0 || isSettling(group))",
     replace: "if (group.stops.size === 0)",
     caughtBy: "simulator",
+    seed: 1,
   },
   {
     name: "only the commanded motor of a base stops",
@@ -210,6 +223,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "for (const [resource, settings] of group.stoppable) {",
     replace: "for (const [resource, settings] of [...group.stoppable].slice(0, 1)) {",
     caughtBy: "simulator",
+    seed: 1,
   },
   {
     name: "a lapse is not acted upon",
@@ -231,6 +245,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "retryAt = now + stopBackoffMs(failures);",
     replace: "retryAt = Infinity;",
     caughtBy: "simulator",
+    seed: 3,
   },
   {
     name: "a client's Stop of one motor lets the other run, with no owner",
@@ -238,13 +253,15 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "if (couldMove || movesMore)",
     replace: "if (couldMove)",
     caughtBy: "simulator",
+    seed: 6,
   },
   {
     name: "the close of the connection that moved it stops nothing",
     file: "guard.js",
     find: "if (group.owner?.connection === connection)",
     replace: "if (false)",
-    caughtBy: "unit",
+    caughtBy: "simulator",
+    seed: 20,
   },
   {
     name: "a late beat is accepted: what has lapsed goes on",
@@ -252,6 +269,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "if (now >= leased.knownUntil)",
     replace: "if (false)",
     caughtBy: "simulator",
+    seed: 1,
   },
   {
     name: "a challenge counts from its answer",
@@ -259,13 +277,15 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "session.transportAt = Math.max(session.transportAt, sentAt);\n                session.knocked",
     replace: "session.transportAt = Math.max(session.transportAt, sentAt + 1000);\n                session.knocked",
     caughtBy: "simulator",
+    seed: 1,
   },
   {
     name: "messages speak for a transport that is silent",
     file: "session-life.js",
     find: "return signs.livesByMessages ? Math.max(signs.transportAt, signs.unchallengedAt) : signs.transportAt;",
     replace: "return Math.max(signs.transportAt, signs.applicationAt);",
-    caughtBy: "unit",
+    caughtBy: "simulator",
+    seed: 27,
   },
   {
     name: "an application that hangs under a live transport moves on",
@@ -273,6 +293,7 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "const moveUntil = Math.min(alive, silent);",
     replace: "const moveUntil = alive;",
     caughtBy: "simulator",
+    seed: 35,
   },
   {
     name: "a definite close ends nothing",

@@ -54,10 +54,14 @@ function run(copy: URL, args: readonly string[], limitMs: number): Promise<{ ok:
 }
 
 /** Runs the simulator against the mutated core. */
-export function trySimulator(mutation: Mutation | undefined, episodes: number, limitMs: number): Promise<Verdict> {
+export function trySimulator(
+  mutation: Mutation | undefined,
+  { seed, episodes }: { readonly seed: number; readonly episodes: number },
+  limitMs: number,
+): Promise<Verdict> {
   return withCopy(mutation, async (copy) => {
     const main = fileURLToPath(new URL("main.js", SIM));
-    const { ok, output } = await run(copy, [main, "--seed", "1", "--episodes", String(episodes)], limitMs);
+    const { ok, output } = await run(copy, [main, "--seed", String(seed), "--episodes", String(episodes)], limitMs);
     return { caught: !ok, how: /^seed \d+: .*/m.exec(output)?.[0] ?? output.slice(0, 300) };
   });
 }

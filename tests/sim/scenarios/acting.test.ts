@@ -147,7 +147,10 @@ test("scenario 31: a driver ignores its abort: its writes are refused and the st
     assert.ok(scene.checkers.figures.writes - writes <= 0, "not one more write");
     assert.ok(scene.stopsOf("part0:arm").filter((at) => at >= endedAt).length >= 4);
     assert.ok(!scene.actuator("part0:arm").moving);
-    const group = scene.part(0).guard.groups().find(({ resources }) => resources.includes("part0:arm"))!;
+    const group = scene
+      .part(0)
+      .guard.groups()
+      .find(({ resources }) => resources.includes("part0:arm"))!;
     assert.ok(group.stopping);
     await scene.run(8000);
     assert.ok(scene.part(0).guard.settledDown());

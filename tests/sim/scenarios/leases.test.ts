@@ -77,7 +77,10 @@ test("scenario 10: the gateway with the built-in store restarts in 300 ms: old i
     scene.robot.gateway.restart();
     await scene.run(1000);
     assert.ok(!scene.actuator("part0:arm").moving);
-    assert.ok(scene.stopsOf("part0:arm").at(0)! <= killedAt + 1000 + P1_MS, "as soon as its link is not proven any more");
+    assert.ok(
+      scene.stopsOf("part0:arm").at(0)! <= killedAt + 1000 + P1_MS,
+      "as soon as its link is not proven any more",
+    );
     await scene.run(6000);
     await scene.drive(0, "part0:arm");
     assert.notEqual(scene.actuator("part0:arm").mover!.session, old);
@@ -98,6 +101,9 @@ for (const stopGroup of ["part", "robot"] as const) {
       scene.robot.network.healAll();
       await scene.run(1000);
       assert.equal(scene.ends.length, 0);
+      const { fences } = scene.checkers.figures;
+      await scene.run(500);
+      assert.equal(scene.checkers.figures.fences, fences, "one part's suspension does not echo from the others");
       await scene.drive(0, "part1:arm");
       await scene.drive(0, "part0:arm");
     }));

@@ -104,7 +104,9 @@ function createScene(seed: number, options: RobotOptions): { scene: Scene; begin
     client: (index) => robot.clients[index]!,
     part: (index) => robot.parts[index]!,
     actuator(name) {
-      const found = robot.parts.flatMap(({ actuators }) => actuators).find((each) => `${each.part}:${each.name}` === name);
+      const found = robot.parts
+        .flatMap(({ actuators }) => actuators)
+        .find((each) => `${each.part}:${each.name}` === name);
       if (!found) throw new Error(`there is no actuator ${name}`);
       return found;
     },

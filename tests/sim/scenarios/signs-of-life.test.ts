@@ -34,7 +34,10 @@ test("scenario 1: an explicit client's page hangs: suspended at window + 1.5 s, 
     const stoppedMs = scene.stopsOf("part0:arm").at(-1)! - lastSentAt;
     assert.ok(stoppedMs >= WINDOW_MS + 1400 && stoppedMs <= WINDOW_MS + 1500 + P1_MS + ONE_WAY_MS, `${stoppedMs} ms`);
     await scene.run(10_000);
-    assert.deepEqual(scene.ends.map(({ reason }) => reason), ["lapsed"]);
+    assert.deepEqual(
+      scene.ends.map(({ reason }) => reason),
+      ["lapsed"],
+    );
     scene.client(0).hung = false;
     await scene.run(3500);
     await scene.drive(0, "part0:arm");
@@ -66,6 +69,37 @@ test("scenario 24: the last mover is DoCommand without viam-sid, and the whole c
     await scene.run(WINDOW_MS + P1_MS + ONE_WAY_MS);
     assert.ok(!scene.actuator("part0:arm").moving);
     assert.ok(scene.stopsOf("part0:arm").at(0)! > frozenAt + WINDOW_MS * 0.8);
+  }));
+
+test("scenario 25: motion on one connection, beats on another: the first closes, the resource stops, the session lives", () =>
+  forSeeds(10, {}, async (scene) => {
+    await scene.drive(0, "part0:arm");
+    const { gateway, time } = scene.robot;
+    const { name } = scene.client(0).process;
+    const { connection, session } = scene.client(0);
+    gateway.connected(
+      { id: "beats", entity: name, host: name, challengeable: true },
+      {
+        challenge: (answered) => void time.at(time.now + 10, answered),
+        answer: () => undefined,
+        session: () => undefined,
+        beaten: () => undefined,
+        close: () => undefined,
+      },
+    );
+    const beat = () => {
+      gateway.heartbeat("beats", session!);
+      time.at(time.now + 400, beat);
+    };
+    beat();
+    await scene.run(50);
+    const closedAt = scene.now;
+    gateway.closedBy(connection!, true, "closed");
+    await scene.run(100);
+    assert.ok(!scene.actuator("part0:arm").moving);
+    assert.ok(scene.stopsOf("part0:arm").at(0)! >= closedAt);
+    await scene.run(2 * WINDOW_MS);
+    assert.ok(gateway.keeper.get(session!), "the session lives on");
   }));
 
 test("scenario 26: the pool of a live, idle browser client closes: no session ends, its motion neither by that", () =>

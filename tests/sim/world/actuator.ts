@@ -5,6 +5,8 @@ import type { SimTime } from "./sim-time.js";
 export interface Mover {
   readonly session: string;
   readonly call: number;
+  /** Which start of the part the call belongs to: each counts its calls from 1. */
+  readonly life: number;
   readonly endless: boolean;
   /** A user moved it, who never owns it. */
   readonly use: boolean;

@@ -110,13 +110,15 @@ export function createRobot(seed: number, options: RobotOptions, watch: RobotWat
         const partLife = process.life;
         const isSame = () => process.life === partLife;
         const end: PartEnd = {
-          send: (message: ToPart) => (ON_DATA_PATH.has(message.kind) ? dataDown : down).send(() => isSame() && receive(message)),
+          send: (message: ToPart) =>
+            (ON_DATA_PATH.has(message.kind) ? dataDown : down).send(() => isSame() && receive(message)),
           challenge: (answered) => back.send(() => isSame() && forth.send(answered)),
           close: () => undefined,
         };
         up.send(() => alive() && gateway.linked(name, hello, end));
         return {
-          send: (message: ToGateway) => (ON_DATA_PATH.has(message.kind) ? dataUp : up).send(() => alive() && gateway.fromPart(name, end, message)),
+          send: (message: ToGateway) =>
+            (ON_DATA_PATH.has(message.kind) ? dataUp : up).send(() => alive() && gateway.fromPart(name, end, message)),
           challenge: (answered) => forth.send(() => alive() && back.send(() => isSame() && answered())),
           ask(question, answered) {
             control.send(() => {

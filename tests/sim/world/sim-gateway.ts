@@ -18,8 +18,8 @@ import type { Answer, ClientCall, ToGateway, ToPart } from "./messages.js";
 import { createArrivalClock, createSessionKeeper, type SessionKeeper } from "./real.js";
 import type { Rng } from "./rng.js";
 import type { SimProcess } from "./sim-process.js";
-import type { SimTime } from "./sim-time.js";
 import type { SimStore } from "./sim-store.js";
+import type { SimTime } from "./sim-time.js";
 
 /** The gateway's end of a client's connection. */
 export interface ClientEnd {
@@ -284,7 +284,8 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
       message(connection, call) {
         const operation = operations.get(`${connection}/${call}`);
         const link = operation?.part === undefined ? undefined : links.get(operation.part);
-        if (operation && link) link.end.send({ kind: "message", key: operation.key, tick: link.tick, relayedAt: deps.time.now });
+        if (operation && link)
+          link.end.send({ kind: "message", key: operation.key, tick: link.tick, relayedAt: deps.time.now });
       },
       cancel(connection, call) {
         cancelWhere((operation) => operation.connection === connection && operation.call === call, "cancelled");

@@ -339,6 +339,7 @@ export function createSimPart(
       const mover: Mover = {
         session: call.session,
         call: call.id,
+        life: process.life,
         endless: call.class === "move_endless",
         use: call.class === "use",
       };

@@ -18,11 +18,8 @@ interface Entry extends Pending {
   task: (() => void) | undefined;
 }
 
-/**
- * Rounds of the microtask queue after each event. The longest chain of the code under test between two events (a
- * renewal through keeper, store and back) takes 15; what would not fit runs after the next event, in the same order.
- */
-const MICROTASK_ROUNDS = 20;
+/** One turn of the loop: every promise that the event has set going is settled, however long its chain. */
+const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** More events than this at one instant, and a timer is spinning: no robot has so much to do at once. */
 const MOST_EVENTS_AT_ONCE = 20_000;
@@ -93,7 +90,7 @@ export function createSimTime(): SimTime {
         now = entry.instant;
         eventsRun += 1;
         task();
-        for (let round = 0; round < MICROTASK_ROUNDS; round += 1) await null;
+        await settled();
       }
       now = Math.max(now, instant);
     },
