@@ -11,6 +11,9 @@ type Fault = (robot: Robot, rng: Rng, checkers: Checkers) => string;
 
 const later = (robot: Robot, ms: number, task: () => void) => robot.time.at(robot.time.now + ms, task);
 
+/** A trouble that lasts is told again and again: an excuse holds for a few seconds only. */
+const EXCUSE_AGAIN_MS = 1000;
+
 const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   {
     weight: 5,
@@ -98,7 +101,7 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
       const slow = { ...lan, delayMs: rng.between(0, 150), jitterMs: rng.between(10, 300), loss: rng.between(0, 0.1) };
       const ms = rng.between(500, 5000);
       const excuse = () => checkers.excuse("all");
-      excuse();
+      for (let at = 0; at < ms; at += EXCUSE_AGAIN_MS) later(robot, at, excuse);
       network.lan = slow;
       // Retransmissions come late, long after the network is well.
       later(robot, ms, () => {
