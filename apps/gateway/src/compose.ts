@@ -102,10 +102,9 @@ export async function createGateway(
     },
     { windowMs },
   );
-  const clientsOf = new Map<string, { remoteAddress: string; software: string | undefined }>();
   function aboutOf(connections: Iterable<string>) {
     for (const id of connections) {
-      const client = clients.get(id) ?? clientsOf.get(id);
+      const client = clients.get(id);
       if (client) return { remoteAddress: client.remoteAddress, software: client.software };
     }
     return { remoteAddress: "", software: undefined };
@@ -164,7 +163,6 @@ export async function createGateway(
       },
       closed(client, cause) {
         metrics.disconnects.inc({ peer: "client", cause: DISCONNECT_CAUSES.has(cause) ? cause : "closed" });
-        clientsOf.delete(client.id);
         localServices.delete(client.id);
         operations.cancelWhere(
           (operation) => operation.connection === client.id,

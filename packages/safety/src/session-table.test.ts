@@ -193,6 +193,7 @@ test("the last connection's definite close ends the session at once, any other c
   assert.deepEqual(rig.log, []);
   rig.table.disconnect("two", true, "closed", rig.now);
   assert.deepEqual(rig.log, ["S closed closed"]);
+  assert.deepEqual([...session.connections], ["two"], "the record names whose it was");
   rig.connect("three");
   const other = rig.leased("T", rig.table.open("three", rig.now));
   rig.table.disconnect("three", false, "silent", rig.now);

@@ -275,9 +275,10 @@ export function createSessionTable(
       connections.delete(id);
       for (const sessionId of connection.sessions) {
         const session = sessions.get(sessionId)!;
-        session.connections.delete(id);
-        // R8b: the last one. Of one that is silent, or closed by who knows whom, only the window tells.
-        if (definite && session.connections.size === 0) finish(session, "closed", cause, now);
+        // R8b: the last one. Of one that is silent, or closed by who knows whom, only the window tells. An ended
+        // session keeps its last connection: the record names whose it was.
+        if (definite && session.connections.size === 1) finish(session, "closed", cause, now);
+        else session.connections.delete(id);
       }
     },
 

@@ -88,8 +88,10 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
   }
 
   function remove(client: Client, cause: EndCause, definite: boolean): void {
-    if (!clients.delete(client.id)) return;
+    if (!clients.has(client.id)) return;
+    // Who it was is still wanted for the record of the sessions that end with it.
     keeper.disconnect(client.id, definite, cause);
+    clients.delete(client.id);
     deps.closed(client, cause, definite);
   }
 
