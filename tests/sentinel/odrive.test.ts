@@ -24,6 +24,14 @@ interface Rig {
 
 async function withDrive(use: (rig: Rig) => Promise<void>): Promise<void> {
   const drive = await startOdriveSimulator();
+  try {
+    await withRobot(drive, use);
+  } finally {
+    await drive.stop();
+  }
+}
+
+async function withRobot(drive: OdriveSimulator, use: (rig: Rig) => Promise<void>): Promise<void> {
   const robot = await startRobot({
     components: {
       left: { model: "odrive", attributes: { serial_path: drive.path, axis: 0, max_rpm: 100, watchdog: "500ms" } },
@@ -47,7 +55,6 @@ async function withDrive(use: (rig: Rig) => Promise<void>): Promise<void> {
     });
   } finally {
     await robot.stop();
-    await drive.stop();
   }
 }
 

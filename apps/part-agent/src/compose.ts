@@ -131,7 +131,15 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
       ticked(tick) {
         sentinel.beat();
         control.alive();
-        link?.send({ case: "tick", value: { number: BigInt(tick), started, linked } });
+        link?.send({
+          case: "tick",
+          value: {
+            number: BigInt(tick),
+            started,
+            linked,
+            storeAway: store !== undefined && store.incarnation === undefined,
+          },
+        });
       },
     },
     { bootId, windowMs: config.networkWindowMs ?? DEFAULT_WINDOW_MS },

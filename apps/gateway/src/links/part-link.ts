@@ -46,6 +46,8 @@ export interface PartLink {
   readonly part: ProvenPart;
   readonly isUp: boolean;
   readonly started: boolean;
+  /** The part cannot reach the lease store that it asks by itself: it lets nothing move. */
+  readonly storeAway: boolean;
   readonly carrier: DataPath["kind"] | undefined;
   /** Of the last probe on the control path; undefined before the first. */
   readonly roundTripMs: number | undefined;
@@ -98,6 +100,7 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
   let generation = part.generation;
   let tick = 0;
   let started = false;
+  let storeAway = false;
   let path: DataPath | undefined;
   let calls: LinkCalls | undefined;
   let lastSignAt = clock.now();
@@ -134,6 +137,7 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
     tick(value) {
       tick = Number(value.number);
       started = value.started;
+      storeAway = value.storeAway;
       if (value.linked && !takesMotion) {
         takesMotion = true;
         tellUp();
@@ -177,6 +181,9 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
     },
     get started() {
       return started;
+    },
+    get storeAway() {
+      return storeAway;
     },
     get carrier() {
       return path?.kind;

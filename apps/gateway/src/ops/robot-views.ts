@@ -144,6 +144,7 @@ export function createRobotViews(deps: RobotViewsDeps): RobotViews {
         const link = deps.link(name);
         if (!link?.isUp) reasons.push(`part ${name} is not linked`);
         else if (!link.started) reasons.push(`part ${name} has not acknowledged the stop of its start`);
+        if (link?.storeAway) reasons.push(`part ${name} cannot reach the lease store`);
         for (const group of deps.states(name)?.groups ?? []) {
           if (group.stopping && link?.started) {
             reasons.push(`${name}:${group.resources.map((resource) => resource.name).join(",")} is stopping`);
