@@ -21,6 +21,8 @@ export interface AppProcess {
   readonly errors: readonly string[];
   /** Its exit code or signal, once it has ended. */
   readonly ended: Promise<number | NodeJS.Signals>;
+  /** The test has sent it a signal: its end is the test's affair. */
+  readonly isTouched: boolean;
   /** The first line that was or will be logged for which `matches` holds. */
   logged(what: string, matches: (line: LogLine) => boolean, from?: number): Promise<LogLine>;
   signal(signal: NodeJS.Signals): void;
@@ -61,7 +63,9 @@ export function startApp(app: keyof typeof MAIN, configFile: string, namespace?:
   const ended = once(child, "close").then(([code, signal]) => (signal ?? code) as number | NodeJS.Signals);
   const isOver = () => child.exitCode !== null || child.signalCode !== null;
 
+  let isTouched = false;
   const kill = async () => {
+    isTouched = true;
     // A stopped process takes SIGKILL as well.
     child.kill("SIGKILL");
     await ended;
@@ -74,6 +78,9 @@ export function startApp(app: keyof typeof MAIN, configFile: string, namespace?:
     log,
     errors,
     ended,
+    get isTouched() {
+      return isTouched;
+    },
     logged: (what, matches, from = 0) =>
       until(
         `${app} logs ${what}; it wrote:\n${[...errors, ...log.map((line) => JSON.stringify(line))].join("\n")}`,
@@ -83,9 +90,13 @@ export function startApp(app: keyof typeof MAIN, configFile: string, namespace?:
           return line;
         },
       ),
-    signal: (signal) => void child.kill(signal),
+    signal(signal) {
+      isTouched = true;
+      child.kill(signal);
+    },
     kill,
     async stop() {
+      isTouched = true;
       if (!isOver()) {
         child.kill("SIGCONT");
         child.kill("SIGTERM");

@@ -137,7 +137,15 @@ export async function startRobot(options: RobotOptions = {}): Promise<Robot> {
       metrics: { bind_address: "127.0.0.1:0" },
       components: components(log),
     });
-    const start = () => startApp("part-agent", configFile, network?.namespaces[name]);
+    // As under any supervisor: an agent that a busy machine kept from turning for half a second, and that its sentinel
+    // has ended for it, starts again.
+    const start = (): AppProcess => {
+      const started = startApp("part-agent", configFile, network?.namespaces[name]);
+      started.ended.then((how) => {
+        if (how === "SIGKILL" && !started.isTouched && process === started) process = start();
+      });
+      return started;
+    };
     let process = start();
     return {
       name,
