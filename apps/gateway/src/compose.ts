@@ -224,7 +224,7 @@ export async function createGateway(
     });
     link.on("fenced", ({ report, at, errorBarMs }) => {
       recorder.fenced(part, report, at, errorBarMs);
-      if (config.stopGroup === "robot" && !report.final && report.session !== "")
+      if (config.stopGroup === "robot" && !report.final && report.session !== "" && report.cause !== "gateway")
         suspendElsewhere(part, report.session);
     });
     link.on("stopped", ({ report, at, errorBarMs }) => recorder.stopped(part, report, at, errorBarMs));

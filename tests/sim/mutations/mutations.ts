@@ -298,14 +298,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a definite close ends nothing",
     file: "session-table.js",
-    find: "if (definite && session.connections.size === 0)",
+    find: "if (definite && session.connections.size === 1)",
     replace: "if (false)",
     caughtBy: "unit",
   },
   {
     name: "a session ends with any one of its connections",
     file: "session-table.js",
-    find: "if (definite && session.connections.size === 0)",
+    find: "if (definite && session.connections.size === 1)",
     replace: "if (definite)",
     caughtBy: "unit",
   },
