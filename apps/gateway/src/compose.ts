@@ -213,7 +213,6 @@ export async function createGateway(
     });
     link.on("up", () => {
       metrics.partUp.set({ part }, 1);
-      if (link.carrier === "webrtc") metrics.webrtcConnections.inc({ side: "part" });
       since.set(part, clock.wall());
       log.info({ part, carrier: link.carrier }, "part linked");
       changed();
@@ -236,7 +235,6 @@ export async function createGateway(
     const part = link.part.name;
     if (links.get(part)?.isUp) return;
     metrics.partUp.set({ part }, 0);
-    if (link.carrier === "webrtc") metrics.webrtcConnections.dec({ side: "part" });
     metrics.disconnects.inc({
       peer: "part",
       cause: cause === "silent" ? "silent" : cause === "shutdown" ? "shutdown" : "closed",
@@ -321,7 +319,6 @@ export async function createGateway(
       answerer,
       hosts,
       answered: (peer, about) => {
-        peer.on("open", () => metrics.webrtcConnections.inc({ side: "client" }));
         serveWebrtcClient(
           {
             clients,
@@ -332,7 +329,6 @@ export async function createGateway(
           peer,
           about,
         );
-        peer.on("closed", () => metrics.webrtcConnections.set({ side: "client" }, clients.count("webrtc")));
       },
     },
     config.webrtc.iceServers,
@@ -405,6 +401,9 @@ export async function createGateway(
     for (const { name } of config.parts) {
       metrics.rearmWaiting.set({ part: name }, waiting.filter(({ part }) => part === name).length);
     }
+    const partPaths = [...links.all()].filter(({ carrier }) => carrier === "webrtc");
+    metrics.webrtcConnections.set({ side: "client" }, clients.count("webrtc"));
+    metrics.webrtcConnections.set({ side: "part" }, partPaths.length);
     return exposition(accept);
   };
   await registerHttpRoutes(port.fastify, {

@@ -1,5 +1,3 @@
-import type { EndCause } from "@vigil/safety";
-
 /** A connected client, as admission sees it: a WebRTC peer, a direct gRPC connection, or a browser's pool of them. */
 export interface Client {
   /** Unique in this gateway; also names it to the parts (R6). */
@@ -18,12 +16,4 @@ export interface Client {
   cut(): void;
   /** It has been cut and only hears its farewell: TypeScript never settles a call whose trailers it does not get. */
   readonly isCut?: boolean;
-}
-
-/** Why a client's connection is gone, for sessions and metrics. */
-export interface ClientClosed {
-  readonly client: Client;
-  /** R6: authenticated and not to be taken back. */
-  readonly definite: boolean;
-  readonly cause: EndCause;
 }
