@@ -3,7 +3,7 @@ import { APPLICATION_GRACE_MS, CHALLENGES_PER_WINDOW, LINK_FRESH_MS } from "@vig
 import type { Actuator, Mover } from "./world/actuator.js";
 import type { Robot, RobotWatch } from "./world/robot.js";
 import type { SimClient } from "./world/sim-client.js";
-import type { SimPart } from "./world/sim-part.js";
+import { RESTART_MS, type SimPart } from "./world/sim-part.js";
 
 /** A promise was broken. The seed and the tail of what happened are added by whoever runs the episode. */
 export class Violation extends Error {
@@ -81,8 +81,9 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
   const unsettled = new Map<SimPart, Set<number>>();
   /** When the store's clock stepped, if it did. */
   let stepped = false;
-  /** Ends of sessions made lately are excused too. */
+  /** Ends of sessions that are opened after the trouble are excused too: their connection may not have been heard since. */
   let allExcusedUntil = 0;
+  const clientExcusedUntil = new Map<SimClient, number>();
   /** The newest motion that has begun, by group. */
   const newestMotion = new Map<string, number>();
   const figures: Figures = { sessions: 0, lapses: 0, suspensions: 0, writes: 0, stops: 0, fences: 0, chances: 0 };
@@ -182,7 +183,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     const before = samples.findLast(({ at }) => at <= since) ?? samples[0];
     const held = part.process.pausedMs - (before?.pausedMs ?? 0);
     // A restart begins with the stop of everything, which takes a moment of its own.
-    return held > 0 ? held + P1_MS : 0;
+    return held > 0 ? held + RESTART_MS + P1_MS : 0;
   }
 
   function sample(): void {
@@ -298,6 +299,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     },
     excuse(scope) {
       if (scope === "all") allExcusedUntil = robot.time.now + excuseMs();
+      else clientExcusedUntil.set(scope, robot.time.now + excuseMs());
       for (const truth of sessions.values()) {
         if (scope === "all" || truth.client === scope) truth.excusedUntil = robot.time.now + excuseMs();
       }
@@ -323,7 +325,9 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
         aliveAt: now,
         speaksAt: now,
         sentAt: now,
-        excusedUntil: canAnswer(client) ? allExcusedUntil : now + excuseMs(),
+        excusedUntil: canAnswer(client)
+          ? Math.max(allExcusedUntil, clientExcusedUntil.get(client) ?? 0)
+          : now + excuseMs(),
         endedAt: undefined,
       });
     },

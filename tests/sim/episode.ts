@@ -1,6 +1,6 @@
 import { createCheckers, type Figures, Violation } from "./checkers.js";
 import { startFaults } from "./faults.js";
-import { startWorkload } from "./workload.js";
+import { startWorkload, type WorkloadOptions } from "./workload.js";
 import { createRng, type Rng } from "./world/rng.js";
 import { createRobot, type Robot, type RobotOptions } from "./world/robot.js";
 import type { Carrier } from "./world/sim-client.js";
@@ -12,23 +12,68 @@ export interface EpisodeResult {
   readonly figures: Figures;
 }
 
-/** Length of the part of an episode with faults, in ms. */
-const FAULTS_MS = 60_000;
+/** How long an episode is, and how dense. Times in ms. */
+export interface EpisodeShape {
+  readonly windowsMs: readonly number[];
+  readonly mostParts: number;
+  readonly mostClients: number;
+  /** Length of the part with faults. */
+  readonly faultsMs: number;
+  /** Means of the pauses between faults, one of which is drawn. */
+  readonly faultPausesMs: readonly number[];
+  readonly faultLengthFactor: number;
+  readonly workload: WorkloadOptions;
+  /** After two windows in which everybody is gone: the time for stops that were failing, until all must be at rest. */
+  readonly restMs: number;
+  /** Whether the robot is mended afterwards, must serve everybody again (P10) and forget what has ended. */
+  readonly recovers: boolean;
+}
+
+export const EPISODE_SHAPES = {
+  /** A minute of trouble, then a robot that must have recovered from all of it. */
+  long: {
+    windowsMs: [300, 500, 1000, 2000, 2000],
+    mostParts: 3,
+    mostClients: 4,
+    faultsMs: 60_000,
+    faultPausesMs: [800, 2000, 5000, 20_000],
+    faultLengthFactor: 1,
+    workload: { meanPauseMs: 250, longestMs: 3000 },
+    restMs: 1000,
+    recovers: true,
+  },
+  /** A few windows, dense with faults and commands: as many different beginnings as the time allows. */
+  brief: {
+    windowsMs: [200, 300],
+    mostParts: 2,
+    mostClients: 2,
+    faultsMs: 1000,
+    faultPausesMs: [150, 300, 600],
+    faultLengthFactor: 0.15,
+    workload: { meanPauseMs: 60, longestMs: 500 },
+    restMs: 600,
+    recovers: false,
+  },
+} as const satisfies Record<string, EpisodeShape>;
+
 /** Time that a mended robot gets to find itself again: links, sessions, leases, in ms. */
 const RECOVERY_MS = 8000;
 
 /** A robot of this seed's own making: windows, parts, clients, network. */
-export function optionsOf(rng: Rng): RobotOptions {
+export function optionsOf(rng: Rng, shape: EpisodeShape = EPISODE_SHAPES.long): RobotOptions {
   const carriers: readonly Carrier[] = ["webrtc", "webrtc", "grpc", "web"];
   const lossy = rng.chance(0.4);
   return {
-    windowMs: rng.pick([300, 500, 1000, 2000, 2000]),
+    windowMs: rng.pick(shape.windowsMs),
     quietLimitMs: rng.pick([3000, 10_000]),
     maxCommandAgeMs: 300,
     store: rng.pick(["gateway", "redis"] as const),
     stopGroup: rng.pick(["robot", "part"] as const),
-    parts: 1 + rng.int(3),
-    clients: Array.from({ length: 1 + rng.int(4) }, () => ({ carrier: rng.pick(carriers), explicit: rng.chance(0.5) })),
+    parts: 1 + rng.int(shape.mostParts),
+    clients: Array.from({ length: 1 + rng.int(shape.mostClients) }, () => ({
+      carrier: rng.pick(carriers),
+      explicit: rng.chance(0.5),
+    })),
     lan: { delayMs: rng.between(0.1, 2), jitterMs: rng.between(0, 3), loss: 0, duplicates: 0.01 },
     wan: {
       delayMs: rng.between(0.2, 40),
@@ -42,30 +87,45 @@ export function optionsOf(rng: Rng): RobotOptions {
   };
 }
 
+export interface EpisodeOptions {
+  /** Keeps each step in the trail of a violation. */
+  readonly detailed?: boolean;
+  readonly shape?: EpisodeShape;
+}
+
 /**
  * One robot's hour of trouble, short: faults and work at once, then everything is mended and must work again, then
  * everyone leaves and nothing may be left.
  * @throws Violation with the seed and what happened before it.
  */
-export async function runEpisode(seed: number, { detailed = false } = {}): Promise<EpisodeResult> {
+export async function runEpisode(
+  seed: number,
+  { detailed = false, shape = EPISODE_SHAPES.long }: EpisodeOptions = {},
+): Promise<EpisodeResult> {
   const rng = createRng(seed);
   const checkers = createCheckers({ detailed });
-  const robot = createRobot(rng.int(2 ** 31), optionsOf(rng), checkers);
+  const robot = createRobot(rng.int(2 ** 31), optionsOf(rng, shape), checkers);
   checkers.attach(robot);
   try {
-    const workload = startWorkload(robot, rng.fork());
-    const faults = startFaults(robot, rng.fork(), checkers, rng.pick([800, 2000, 5000, 20_000]));
-    await robot.time.runUntil(FAULTS_MS);
+    const workload = startWorkload(robot, rng.fork(), shape.workload);
+    const faults = startFaults(robot, rng.fork(), checkers, {
+      meanPauseMs: rng.pick(shape.faultPausesMs),
+      lengthFactor: shape.faultLengthFactor,
+    });
+    await robot.time.runUntil(shape.faultsMs);
     faults.stop();
     robot.mendAll();
     robot.network.lan = robot.options.lan;
     checkers.excuse("all");
     checkers.note("MENDED");
-    for (const client of robot.clients) if (client.process.state === "down") client.restart();
-    await robot.time.runUntil(robot.time.now + RECOVERY_MS);
+    if (shape.recovers) {
+      for (const client of robot.clients) if (client.process.state === "down") client.restart();
+      await robot.time.runUntil(robot.time.now + RECOVERY_MS);
+    }
     workload.stop();
-    await checkServes(robot);
-    await checkComesToRest(robot);
+    if (shape.recovers) await checkServes(robot);
+    await checkComesToRest(robot, shape.restMs);
+    if (shape.recovers) await checkForgets(robot);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
     const options = JSON.stringify(robot.options);
@@ -99,12 +159,12 @@ async function checkServes(robot: Robot): Promise<void> {
   }
 }
 
-/** Everybody dies: all motion ends, and nothing is remembered for ever. */
-async function checkComesToRest(robot: Robot): Promise<void> {
+/** Everybody dies: all motion ends. */
+async function checkComesToRest(robot: Robot, restMs: number): Promise<void> {
   const { windowMs } = robot.options;
   for (const client of robot.clients) client.die();
   // An open call of a browser speaks for it until it ends, at most as long as the longest motion.
-  await robot.time.runUntil(robot.time.now + 2 * windowMs + 1000);
+  await robot.time.runUntil(robot.time.now + 2 * windowMs + restMs);
   for (const part of robot.parts) {
     for (const actuator of part.actuators) {
       if (actuator.moving) throw new Violation(`P1: ${part.name}:${actuator.name} moves with everybody gone`);
@@ -117,6 +177,10 @@ async function checkComesToRest(robot: Robot): Promise<void> {
   }
   const left = [...robot.gateway.keeper.all()];
   if (left.length > 0) throw new Violation(`${left.length} sessions are left with everybody gone`);
+}
+
+/** No session is remembered, and asked for, for ever. */
+async function checkForgets(robot: Robot): Promise<void> {
   await robot.time.runUntil(robot.time.now + 12_000);
   for (const part of robot.parts) {
     const asked = part.guard.sessionsToAsk(part.process.clock.now());

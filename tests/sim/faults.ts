@@ -7,9 +7,17 @@ export interface Faults {
   stop(): void;
 }
 
-type Fault = (robot: Robot, rng: Rng, checkers: Checkers) => string;
+interface Trouble {
+  readonly robot: Robot;
+  readonly rng: Rng;
+  readonly checkers: Checkers;
+  /** How long it lasts, in ms: something between two bounds, which an episode's shape scales. */
+  lasts(leastMs: number, mostMs: number): number;
+  /** What ends it, unless everything is mended before. */
+  later(ms: number, task: () => void): void;
+}
 
-const later = (robot: Robot, ms: number, task: () => void) => robot.time.at(robot.time.now + ms, task);
+type Fault = (trouble: Trouble) => string;
 
 /** A trouble that lasts is told again and again: an excuse holds for a few seconds only. */
 const EXCUSE_AGAIN_MS = 1000;
@@ -17,16 +25,16 @@ const EXCUSE_AGAIN_MS = 1000;
 const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   {
     weight: 5,
-    run(robot, rng) {
+    run({ robot, rng, lasts, later }) {
       const client = rng.pick(robot.clients);
       client.die();
-      later(robot, rng.between(500, 8000), () => client.process.state === "down" && client.restart());
+      later(lasts(500, 8000), () => client.process.state === "down" && client.restart());
       return `${client.process.name} is killed`;
     },
   },
   {
     weight: 2,
-    run(robot, rng) {
+    run({ robot, rng }) {
       const client = rng.pick(robot.clients);
       if (client.process.state === "up") client.leave();
       return `${client.process.name} leaves`;
@@ -34,10 +42,10 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 3,
-    run(robot, rng) {
+    run({ robot, rng, lasts, later }) {
       const client = rng.pick(robot.clients);
       client.hung = true;
-      later(robot, rng.between(1000, 20_000), () => {
+      later(lasts(1000, 20_000), () => {
         client.hung = false;
       });
       return `${client.process.name} hangs`;
@@ -45,14 +53,14 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 4,
-    run(robot, rng, checkers) {
+    run({ robot, rng, checkers, lasts, later }) {
       const victims = [...robot.clients, robot.gateway, ...robot.parts, ...(robot.store ? [robot.store] : [])];
       const { process } = rng.pick(victims);
       if (process.state !== "up") return "nothing";
       if (process.name === "store" || process.name === "gateway") checkers.excuse("all");
-      const ms = rng.chance(0.5) ? rng.between(20, 500) : rng.between(500, 6000);
+      const ms = rng.chance(0.5) ? lasts(20, 500) : lasts(500, 6000);
       process.pause();
-      later(robot, ms, () => {
+      later(ms, () => {
         process.resume();
         if (process.name === "store" || process.name === "gateway") checkers.excuse("all");
       });
@@ -61,22 +69,22 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 1,
-    run(robot, rng) {
+    run({ robot, rng, lasts, later }) {
       const { process } = rng.pick(robot.parts);
       process.sleep();
-      later(robot, rng.between(100, 10_000), () => process.resume());
+      later(lasts(100, 10_000), () => process.resume());
       return `${process.name} sleeps`;
     },
   },
   {
     weight: 6,
-    run(robot, rng, checkers) {
+    run({ robot, rng, checkers, lasts, later }) {
       const names = ["gateway", ...(robot.store ? ["store"] : [])];
       const others = [...robot.clients, ...robot.parts].map(({ process }) => process.name);
       const [a, b] = [rng.pick(names), rng.pick(rng.chance(0.2) ? names : others)];
       if (a === b || (a === "store" && b.startsWith("client"))) return "nothing";
       const both = rng.chance(0.6);
-      const ms = rng.chance(0.4) ? rng.between(50, 800) : rng.between(800, 8000);
+      const ms = rng.chance(0.4) ? lasts(50, 800) : lasts(800, 8000);
       const excuse = () => {
         if (names.includes(b)) checkers.excuse("all");
         const client = robot.clients.find(({ process }) => process.name === b);
@@ -85,7 +93,7 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
       excuse();
       robot.network.cut(a, b);
       if (both) robot.network.cut(b, a);
-      later(robot, ms, () => {
+      later(ms, () => {
         robot.network.heal(a, b);
         robot.network.heal(b, a);
         excuse();
@@ -95,16 +103,16 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 4,
-    run(robot, rng, checkers) {
+    run({ robot, rng, checkers, lasts, later }) {
       const { network } = robot;
       const { lan } = robot.options;
       const slow = { ...lan, delayMs: rng.between(0, 150), jitterMs: rng.between(10, 300), loss: rng.between(0, 0.1) };
-      const ms = rng.between(500, 5000);
+      const ms = lasts(500, 5000);
       const excuse = () => checkers.excuse("all");
-      for (let at = 0; at < ms; at += EXCUSE_AGAIN_MS) later(robot, at, excuse);
+      for (let at = 0; at < ms; at += EXCUSE_AGAIN_MS) later(at, excuse);
       network.lan = slow;
       // Retransmissions come late, long after the network is well.
-      later(robot, ms, () => {
+      later(ms, () => {
         network.lan = lan;
         excuse();
       });
@@ -113,26 +121,26 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 2,
-    run(robot, rng, checkers) {
+    run({ robot, checkers, lasts, later }) {
       checkers.excuse("all");
       if (robot.gateway.process.state === "down") return "nothing";
       robot.gateway.process.kill();
-      later(robot, rng.between(100, 4000), () => robot.gateway.process.state === "down" && robot.gateway.restart());
+      later(lasts(100, 4000), () => robot.gateway.process.state === "down" && robot.gateway.restart());
       return "gateway is killed";
     },
   },
   {
     weight: 2,
-    run(robot, rng) {
+    run({ robot, rng, lasts, later }) {
       const part = rng.pick(robot.parts);
       part.process.kill();
-      later(robot, rng.between(50, 3000), () => part.process.state === "down" && part.restart());
+      later(lasts(50, 3000), () => part.process.state === "down" && part.restart());
       return `${part.name} is killed`;
     },
   },
   {
     weight: 3,
-    run(robot, rng, checkers) {
+    run({ robot, rng, checkers, lasts, later }) {
       const { store } = robot;
       if (!store) return "nothing";
       checkers.excuse("all");
@@ -148,7 +156,7 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
         return "the store fails over to an older replica";
       }
       if (store.process.state === "up") store.process.kill();
-      later(robot, rng.between(100, 4000), () => {
+      later(lasts(100, 4000), () => {
         if (store.process.state !== "down") return;
         store.process.start();
         store.replace();
@@ -159,11 +167,11 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 3,
-    run(robot, rng) {
+    run({ robot, rng, lasts, later }) {
       const part = rng.pick(robot.parts);
       const actuator = rng.pick(part.actuators);
       actuator.behaviour = rng.pick(["slow", "fails", "hangs"] as const);
-      later(robot, rng.between(200, 6000), () => {
+      later(lasts(200, 6000), () => {
         actuator.behaviour = "works";
       });
       return `Stop of ${part.name}:${actuator.name} ${actuator.behaviour}`;
@@ -171,10 +179,10 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 2,
-    run(robot, rng) {
+    run({ robot, rng, lasts, later }) {
       const part = rng.pick(robot.parts);
       part.stubborn = true;
-      later(robot, rng.between(500, 6000), () => {
+      later(lasts(500, 6000), () => {
         part.stubborn = false;
       });
       return `handlers of ${part.name} ignore their abort`;
@@ -182,7 +190,7 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 2,
-    run(robot, rng) {
+    run({ robot, rng }) {
       const client = rng.pick(robot.clients);
       const { connection } = client;
       if (connection === undefined) return "nothing";
@@ -192,7 +200,7 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 1,
-    run(robot, rng, checkers) {
+    run({ robot, rng, checkers }) {
       const sessions = [...robot.gateway.keeper.all()];
       if (robot.gateway.process.state !== "up" || sessions.length === 0) return "nothing";
       const { id } = rng.pick(sessions);
@@ -203,22 +211,43 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
 ];
 
-/** @param meanPauseMs between two faults. */
-export function startFaults(robot: Robot, rng: Rng, checkers: Checkers, meanPauseMs: number): Faults {
+export interface FaultsOptions {
+  /** Between two faults, in ms. */
+  readonly meanPauseMs: number;
+  /** What the length of each trouble is multiplied with. */
+  readonly lengthFactor: number;
+}
+
+export function startFaults(
+  robot: Robot,
+  rng: Rng,
+  checkers: Checkers,
+  { meanPauseMs, lengthFactor }: FaultsOptions,
+): Faults {
   const total = FAULTS.reduce((sum, { weight }) => sum + weight, 0);
   let stopped = false;
+  const trouble: Trouble = {
+    robot,
+    rng,
+    checkers,
+    lasts: (leastMs, mostMs) => rng.between(leastMs, mostMs) * lengthFactor,
+    later(ms, task) {
+      robot.time.at(robot.time.now + ms, () => {
+        if (!stopped) task();
+      });
+    },
+  };
   const turn = () => {
-    if (stopped) return;
     let dice = rng.float() * total;
     const fault = FAULTS.find(({ weight }) => {
       dice -= weight;
       return dice < 0;
     })!;
-    const line = fault.run(robot, rng, checkers);
+    const line = fault.run(trouble);
     if (line !== "nothing") checkers.note(`FAULT ${line}`);
-    robot.time.at(robot.time.now - Math.log(1 - rng.float()) * meanPauseMs, turn);
+    trouble.later(-Math.log(1 - rng.float()) * meanPauseMs, turn);
   };
-  robot.time.at(robot.time.now + rng.between(500, 2000), turn);
+  trouble.later(trouble.lasts(500, 2000), turn);
   return {
     stop() {
       stopped = true;

@@ -15,7 +15,7 @@ import {
   TICK_MS,
 } from "@vigil/safety";
 import { every, type Logger, type Timer, uuid, type VigilError } from "@vigil/shared";
-import type { Actuator, Mover } from "./actuator.js";
+import { type Actuator, MAX_BUS_MS, type Mover } from "./actuator.js";
 import type { RelayedCall, ToGateway, ToPart } from "./messages.js";
 import { createLeasePoller, type GuardRunner, type LeasePoller } from "./real.js";
 import type { Rng } from "./rng.js";
@@ -83,6 +83,8 @@ const CHALLENGE_PERIOD_MS = LINK_FRESH_MS / 10;
 const REDIAL_MS = 300;
 /** A link over which nothing is answered for this long is dialled anew. */
 const GIVE_UP_MS = 3000;
+/** A process takes longer to start, in ms, than a write of the one before it may still be on the bus. */
+export const RESTART_MS = 1.5 * MAX_BUS_MS;
 /** Pace of a motion with an end, in ms. */
 const STEP_MS = 25;
 
@@ -429,9 +431,10 @@ export function createSimPart(
         return linkOpen;
       },
     };
-    clock.after(rng.between(0, 20), dial);
     // What moved before this start is nobody's (R7).
-    clock.after(0, () => run((inner, now) => inner.stopAll("startup", now)));
+    const startsInMs = process.life === 0 ? 0 : RESTART_MS;
+    clock.after(startsInMs, () => run((inner, now) => inner.stopAll("startup", now)));
+    clock.after(startsInMs + rng.between(0, 20), dial);
     return self;
   }
 

@@ -63,12 +63,12 @@ export function createSimProcess(
       const of = life;
       let cancelled = false;
       const due = time.now + Math.max(0, delayMs) / rate;
-      time.at(due, () => {
-        if (!cancelled) deliver(() => cancelled || task(), true, of);
-      });
+      const pending = time.at(due, () => deliver(() => cancelled || task(), true, of));
       return {
         cancel() {
+          // It may be due already, and held back by a pause.
           cancelled = true;
+          pending.cancel();
         },
       };
     },
