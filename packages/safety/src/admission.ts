@@ -1,7 +1,7 @@
 import { VigilError } from "@vigil/shared";
 import { MAX_WAITING_CALLS } from "./bounds.js";
 import type { Calls } from "./calls.js";
-import type { GuardEffects } from "./guard-events.js";
+import type { GuardEffects, RearmReason } from "./guard-events.js";
 import { type GuardCall, isMotion, type MotionGroup, motionsInFlight } from "./motion-group.js";
 import type { PartSessions } from "./part-sessions.js";
 import { endedError, type Permission } from "./permission.js";
@@ -22,6 +22,12 @@ export interface Admission {
   dueAt(): number;
 }
 
+const WAITS_FOR: Readonly<Record<RearmReason, (resource: string) => string>> = {
+  loss: (resource) => `${resource} stopped after a lost session and waits to be re-armed by a person`,
+  e_stop: (resource) => `the e-stop line of ${resource} was cut: make the machine safe, then re-arm it`,
+  restart: (resource) => `${resource} waits to be re-armed by a person: its part ended without having stopped it`,
+};
+
 export interface AdmissionParts {
   readonly effects: GuardEffects;
   readonly sessions: PartSessions;
@@ -35,19 +41,18 @@ export interface AdmissionParts {
 
 export function createAdmission(
   { effects, sessions, ticks, calls, permission, stopping, groups, groupOf }: AdmissionParts,
-  { maxCommandAgeMs }: { readonly maxCommandAgeMs: number },
+  maxCommandAgeMs: () => number,
 ): Admission {
-  const isStale = (tick: number, now: number) => !(ticks.ageMs(tick, now) <= maxCommandAgeMs);
+  const isStale = (tick: number, now: number) => !(ticks.ageMs(tick, now) <= maxCommandAgeMs());
   const staleError = (what: string) =>
-    new VigilError("stale", `${what} is older than ${maxCommandAgeMs} ms: it was delayed on its way; command again`);
+    new VigilError("stale", `${what} is older than ${maxCommandAgeMs()} ms: it was delayed on its way; command again`);
 
   function whyNotIn(group: MotionGroup, { resource }: GuardCall): VigilError | undefined {
+    // First, because it lasts longer than a stop: who waits for that alone would be told this next.
+    if (group.awaitsRearm) return new VigilError("rearm", WAITS_FOR[group.awaitsRearm](resource));
     if (group.stops.size > 0) {
       const which = [...group.stops.keys()].join(", ");
       return new VigilError("stopping", `${which}: a stop is not acknowledged yet; retry once it has stopped`);
-    }
-    if (group.awaitsRearm) {
-      return new VigilError("rearm", `${resource} stopped after a lost session and waits to be re-armed by a person`);
     }
     return undefined;
   }

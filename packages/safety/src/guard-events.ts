@@ -14,6 +14,7 @@ export type StopCause =
   | "connection"
   | "cancelled"
   | "unsettled"
+  | "released"
   | "client_stop"
   | "stop_all"
   | "shutdown";
@@ -28,6 +29,15 @@ export const LOSSES: ReadonlySet<StopCause> = new Set([
   "quiet",
   "connection",
 ]);
+
+/** Why a motion group waits for a person before it moves again. */
+export type RearmReason =
+  /** Who moved it was lost, and it is set to manual re-arm. */
+  | "loss"
+  /** Its e-stop line was cut. */
+  | "e_stop"
+  /** The part ended without having stopped it, and it is set to manual re-arm. */
+  | "restart";
 
 /** What happened, for the gateway, the metrics and the timeline. Instants by the part's clock. */
 export type GuardEvent =
@@ -64,9 +74,12 @@ export interface GuardEffects {
   refuse(call: GuardCall, error: VigilError): void;
   /** Abort a running call and answer its caller with `error`; tell `settled` when its handler has returned. */
   abort(call: GuardCall, error: VigilError): void;
-  /** Carry out the resource's stop policy once, then tell `stopAcknowledged` or `stopFailed`. */
-  stop(resource: string, attempt: number): void;
-  /** The resource's escalation is due. */
+  /**
+   * Carry out the resource's stop policy once, then tell `stopAcknowledged` or `stopFailed`. `cause`: the newest reason
+   * to stop it, which may differ from that of the plan's report: a StopAll comes while a lapsed session's ramp runs.
+   */
+  stop(resource: string, attempt: number, cause: StopCause): void;
+  /** The resource's escalation is due; the report "escalated" was told just before. */
   escalate(resource: string): void;
   /** Ask the store now rather than at the next turn: a call waits for it. */
   askLeases(): void;

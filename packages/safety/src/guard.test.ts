@@ -15,7 +15,7 @@ test("a call waits for its session's first lease, then starts and may act", () =
   assert.deepEqual(rig.log(), ["start 1"]);
   assert.ok(rig.mayAct(id));
   assert.deepEqual(rig.guard.groups(), [
-    { resources: ["motor"], owner: "S", users: [], stopping: false, awaitsRearm: false, callsInFlight: 1 },
+    { resources: ["motor"], owner: "S", users: [], stopping: false, awaitsRearm: undefined, callsInFlight: 1 },
   ]);
 });
 
@@ -237,6 +237,26 @@ test("a command is refused by the age of its tick, on this part's clock alone (R
   assert.equal(rig.errorOf(rig.call({ tick }))?.reason, "stale");
   assert.equal(rig.errorOf(rig.call({ tick: 0 }))?.reason, "stale");
   assert.equal(rig.errorOf(rig.call({ tick: 999_999 }))?.reason, "stale", "a number that was never given");
+});
+
+test("how old a command may be is what the gateway has told last (R5)", () => {
+  const rig = createGuardRig();
+  rig.renew("S");
+  rig.guard.limitCommandAge(1000);
+  rig.started();
+  rig.guard.settled(1, rig.now);
+  const old = rig.guard.tick(rig.now);
+  rig.pass(900);
+  rig.renew("S");
+  assert.equal(rig.errorOf(rig.call({ tick: old })), undefined);
+  rig.pass(150);
+  const late = rig.errorOf(rig.call({ tick: old }));
+  assert.equal(late?.reason, "stale");
+  assert.match(late.message, /older than 1000 ms/);
+  rig.guard.limitCommandAge(100);
+  const newer = rig.guard.tick(rig.now);
+  rig.pass(150);
+  assert.equal(rig.errorOf(rig.call({ tick: newer }))?.reason, "stale");
 });
 
 test("a stale message aborts its stream and stops what it moved", () => {
@@ -614,4 +634,154 @@ test("a motion that moves stays owned and asked about, however long ago its last
   rig.log();
   rig.pass(WINDOW_MS);
   assert.deepEqual(rig.log(), ["stop motor 1"]);
+});
+
+test("a cut line waits for a person whatever rearm says; the group stops, and nothing of it runs until then", () => {
+  const rig = createGuardRig({ groups: [base, [motor("arm")]] });
+  const moving = rig.started({ resource: "base" });
+  const other = rig.started({ resource: "arm", session: "T" });
+  rig.log();
+  rig.guard.requireRearm("left", "e_stop", rig.now);
+  assert.deepEqual(rig.log(), [`abort ${moving}`, "stop left 1", "stop right 1", "stop base 1"]);
+  rig.guard.settled(moving, rig.now);
+  rig.acknowledge();
+  assert.equal(rig.guard.awaitsRearm("base"), "e_stop");
+  const refused = rig.errorOf(rig.call({ resource: "right" }));
+  assert.equal(refused?.reason, "rearm");
+  assert.match(refused.message, /e-stop line of right was cut/);
+  assert.equal(rig.guard.awaitsRearm("arm"), undefined);
+  assert.ok(rig.mayAct(other), "the other group goes on");
+  assert.ok(rig.guard.rearm("right", rig.now), "by any resource of the group");
+  assert.equal(rig.guard.awaitsRearm("left"), undefined);
+  assert.ok(rig.mayAct(rig.call({ resource: "right" })));
+});
+
+test("a cut line is not forgotten for a lesser reason, and one while the group stops begins no second stop", () => {
+  const rig = createGuardRig({ groups: [[motor("motor", { rearm: "manual" })]] });
+  rig.started();
+  rig.guard.sessionEnded("S", rig.now);
+  assert.equal(rig.guard.awaitsRearm("motor"), "loss");
+  rig.log();
+  rig.guard.requireRearm("motor", "e_stop", rig.now);
+  assert.deepEqual(rig.log(), []);
+  rig.guard.requireRearm("motor", "restart", rig.now);
+  assert.equal(rig.guard.awaitsRearm("motor"), "e_stop");
+  rig.guard.requireRearm("nobody", "e_stop", rig.now);
+});
+
+test("a hold that is released stops that resource alone; its group takes no motion until it is acknowledged", () => {
+  const rig = createGuardRig({ groups: [[...base, { name: "lamp", rearm: "auto", settleMs: SETTLE_MS }]] });
+  rig.guard.stopResource("left", "released", rig.now);
+  assert.deepEqual(rig.log(), ["stop left 1"]);
+  assert.deepEqual(rig.stopCauses, ["left released"]);
+  const early = rig.call({ resource: "base" });
+  rig.renew("S");
+  assert.equal(rig.errorOf(early)?.reason, "stopping");
+  rig.guard.stopFailed("left", 1, rig.now);
+  rig.pass(100);
+  assert.deepEqual(rig.stopCauses, ["left released", "left released"], "it is tried again like any stop");
+  rig.acknowledge();
+  const told = rig.events.filter(({ kind }) => kind === "stop");
+  assert.deepEqual(
+    told.map((event) => event.kind === "stop" && [event.resource, event.cause, event.session, event.outcome]),
+    [["left", "released", undefined, "retried"]],
+  );
+  rig.renew("S");
+  assert.ok(rig.mayAct(rig.call({ resource: "base" })));
+  rig.guard.stopResource("lamp", "released", rig.now);
+  rig.guard.stopResource("nobody", "released", rig.now);
+  assert.ok(rig.guard.groups()[0]!.stopping === false, "what has no stop is left alone");
+});
+
+test("every attempt is told the newest reason, while the report keeps the loss", () => {
+  const rig = createGuardRig();
+  rig.started();
+  rig.guard.settled(1, rig.now);
+  rig.guard.sessionEnded("S", rig.now);
+  rig.guard.stopAll("stop_all", rig.now);
+  rig.guard.stopFailed("motor", 2, rig.now);
+  rig.pass(100);
+  assert.deepEqual(rig.stopCauses, ["motor ended", "motor stop_all", "motor stop_all"]);
+  rig.acknowledge();
+  const [told] = rig.events.filter(({ kind }) => kind === "stop");
+  assert.ok(told?.kind === "stop");
+  assert.deepEqual([told.cause, told.session], ["ended", "S"]);
+});
+
+test("an escalation is told at once, with its session and cause, and once more when the stop is acknowledged", () => {
+  const rig = createGuardRig();
+  rig.started();
+  rig.guard.settled(1, rig.now);
+  rig.guard.sessionEnded("S", rig.now);
+  const endedAt = rig.now;
+  rig.guard.stopFailed("motor", 1, rig.now);
+  rig.log();
+  rig.pass(1000);
+  assert.ok(rig.log().includes("escalate motor"));
+  const stops = () => rig.events.flatMap((event) => (event.kind === "stop" ? [event] : []));
+  const [told] = stops().filter(({ outcome }) => outcome === "escalated");
+  assert.deepEqual(
+    [told?.session, told?.cause, told?.sentAt, told?.acknowledgedAt],
+    ["S", "ended", endedAt, undefined],
+  );
+  assert.ok(told!.attempts >= 2);
+  rig.acknowledge();
+  assert.deepEqual(
+    stops().map(({ outcome, acknowledgedAt }) => [outcome, acknowledgedAt]),
+    [
+      ["escalated", undefined],
+      ["escalated", rig.now],
+    ],
+  );
+});
+
+test("retries 0: the first failure is told as failed, and the stop is tried again all the same", () => {
+  const rig = createGuardRig({
+    groups: [[motor("motor", { stop: { timeoutMs: 1000, retries: 0, escalateAfterMs: 60_000 } })]],
+  });
+  rig.guard.stopAll("stop_all", rig.now);
+  rig.guard.stopFailed("motor", 1, rig.now);
+  const outcomes = () => rig.events.flatMap((event) => (event.kind === "stop" ? [event.outcome] : []));
+  assert.deepEqual(outcomes(), ["failed"]);
+  rig.pass(100);
+  assert.deepEqual(rig.log(), ["stop motor 1", "stop motor 2"]);
+  rig.guard.stopFailed("motor", 2, rig.now);
+  assert.deepEqual(outcomes(), ["failed"], "told once");
+  rig.pass(200);
+  rig.acknowledge();
+  assert.deepEqual(outcomes(), ["failed", "retried"]);
+});
+
+test("the owner's motion may go on as long as its lease and the link allow, and nobody else's may", () => {
+  const rig = createGuardRig();
+  const validFor = () => rig.guard.ownerValidForMs("motor", rig.now);
+  assert.equal(validFor(), 0, "nobody owns it");
+  assert.equal(rig.guard.ownerValidForMs("nobody", rig.now), 0);
+  rig.started({ class: "move" });
+  rig.guard.settled(1, rig.now);
+  assert.equal(validFor(), LINK_FRESH_MS, "the link's freshness is the nearer end");
+  rig.renew("S", 300);
+  assert.equal(validFor(), 300);
+  rig.pass(299);
+  assert.equal(validFor(), 1);
+  rig.pause(1);
+  assert.equal(validFor(), 0, "by the clock, not by a poll");
+});
+
+test("endless motion is valid up to the quiet limit; what is being stopped or waits for a person, not at all", () => {
+  const rig = createGuardRig();
+  const validFor = () => rig.guard.ownerValidForMs("motor", rig.now);
+  rig.started({ class: "move_endless" });
+  rig.guard.settled(1, rig.now);
+  rig.renew("S", WINDOW_MS, 250);
+  assert.equal(validFor(), 250);
+  rig.started({ class: "move" });
+  rig.guard.cancelled(2, rig.now);
+  assert.equal(rig.guard.groups()[0]!.owner, "S", "its caller gave it up and lives");
+  assert.equal(validFor(), 0, "but it is being stopped");
+  rig.guard.settled(2, rig.now);
+  rig.guard.requireRearm("motor", "e_stop", rig.now);
+  rig.acknowledge();
+  assert.equal(rig.guard.groups()[0]!.stopping, false);
+  assert.equal(validFor(), 0);
 });

@@ -3,7 +3,7 @@ import { createAdmission } from "./admission.js";
 import { DEFAULT_MAX_COMMAND_AGE_MS, IDLE_SESSION_MS, LATE_TICK_MS, MAX_ASKED_SESSIONS, TICK_MS } from "./bounds.js";
 import { createCalls } from "./calls.js";
 import { createFencing } from "./fencing.js";
-import type { GuardEffects } from "./guard-events.js";
+import type { GuardEffects, RearmReason } from "./guard-events.js";
 import type { LeaseFacts } from "./lease-view.js";
 import { createLinkEvidence } from "./link-evidence.js";
 import { createMotionGroup, disown, type GuardCall, type GuardResource, sessionsOf } from "./motion-group.js";
@@ -33,7 +33,8 @@ export interface GroupState {
   readonly owner: string | undefined;
   readonly users: readonly string[];
   readonly stopping: boolean;
-  readonly awaitsRearm: boolean;
+  /** Undefined: it does not wait for a person. */
+  readonly awaitsRearm: RearmReason | undefined;
   readonly callsInFlight: number;
 }
 
@@ -55,6 +56,11 @@ export interface Guard {
   cancelled(callId: number, now: number): void;
   /** How long the call may act at least, in ms; 0: not any more. */
   validForMs(callId: number, now: number): number;
+  /**
+   * How long the motion of whoever owns the resource may go on at least, in ms: for the watchdogs of devices. 0: nobody
+   * owns it, or it is being stopped, or waits to be re-armed.
+   */
+  ownerValidForMs(resource: string, now: number): number;
 
   // Evidence
   /** The store has answered the question that was asked at `askedAt`. */
@@ -62,6 +68,8 @@ export interface Guard {
   /** A challenge over the link that carries the commands was answered; it had been sent at `sentAt`. */
   linkAlive(sentAt: number, now: number): void;
   linkLost(now: number): void;
+  /** From now on commands that are older than this are refused, in ms: the gateway's configuration says so. */
+  limitCommandAge(maxMs: number): void;
 
   // Ends and stops
   /** Pushed: the session has ended. */
@@ -80,8 +88,17 @@ export interface Guard {
   clientStopped(resource: string, token: number, now: number): void;
   /** Stops everything, also what nobody moves: at start, for StopAll, at shutdown. */
   stopAll(cause: "startup" | "stop_all" | "shutdown", now: number): void;
+  /**
+   * Stops one resource whose hold has lasted long enough; what moves with it goes on holding. Its group takes no motion
+   * until that is acknowledged. Nothing happens to a resource that cannot be stopped.
+   */
+  stopResource(resource: string, cause: "released", now: number): void;
   stopAcknowledged(resource: string, attempt: number, now: number): void;
   stopFailed(resource: string, attempt: number, now: number): void;
+  /** From now on only a person lets the resource's group move again, whatever its `rearm` says. What moves it stops. */
+  requireRearm(resource: string, reason: RearmReason, now: number): void;
+  /** Why the resource's group waits for a person; undefined: it does not. */
+  awaitsRearm(resource: string): RearmReason | undefined;
   /** A person re-arms the resource's group. False: it did not wait for it. */
   rearm(resource: string, now: number): boolean;
   /** The boot-time clock has stepped against the monotonic one: the machine slept. */
@@ -116,9 +133,10 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
   const stopping = createStopping(effects, calls, groups);
   const fencing = createFencing(effects, sessions, calls, stopping, groups);
   const groupOf = (resource: string) => groupByResource.get(resource);
+  let maxCommandAgeMs = options.maxCommandAgeMs ?? DEFAULT_MAX_COMMAND_AGE_MS;
   const admission = createAdmission(
     { effects, sessions, ticks, calls, permission, stopping, groups, groupOf },
-    { maxCommandAgeMs: options.maxCommandAgeMs ?? DEFAULT_MAX_COMMAND_AGE_MS },
+    () => maxCommandAgeMs,
   );
   /** The data set that answered last (R4), and when that answer's question was asked. */
   let incarnation: string | undefined;
@@ -206,6 +224,13 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
       return Math.max(0, permission.until(calls.inFlight(callId)!.call) - now);
     },
 
+    ownerValidForMs(resource, now) {
+      notice(now);
+      const group = groupOf(resource);
+      if (!group?.owner || group.stops.size > 0 || group.awaitsRearm) return 0;
+      return Math.max(0, permission.sessionUntil(group.owner.session, group.endless.size > 0) - now);
+    },
+
     leasesAnswered(askedAt, answered, answers, now) {
       notice(now);
       // An old packet of a data set that has answered since with another name (R4).
@@ -228,6 +253,10 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
       const fenced = [...sessions.all()].some(({ fences }) => fences > 0);
       if (linkWasFresh || fenced) fencing.suspendAll("link", now);
       linkWasFresh = false;
+    },
+
+    limitCommandAge(maxMs) {
+      maxCommandAgeMs = maxMs;
     },
 
     sessionEnded(id, now) {
@@ -278,6 +307,11 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
       calls.abortWhere(() => true, new VigilError("cancelled", "everything was told to stop"));
       for (const group of groups) stopping.begin(group, cause, group.owner?.session, now);
     },
+    stopResource(resource, cause, now) {
+      notice(now);
+      const group = groupOf(resource);
+      if (group) stopping.beginOne(group, resource, cause, now);
+    },
     stopAcknowledged(resource, attempt, now) {
       notice(now);
       const group = groupOf(resource);
@@ -288,11 +322,21 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
       const group = groupOf(resource);
       if (group) stopping.failed(group, resource, attempt, now);
     },
+    requireRearm(resource, reason, now) {
+      notice(now);
+      const group = groupOf(resource);
+      if (!group) return;
+      // A cut line says more than a lost session does: it has to be closed by hand.
+      if (group.awaitsRearm !== "e_stop") group.awaitsRearm = reason;
+      const couldMove = group.owner !== undefined || group.users.size > 0 || group.inFlight.size > 0;
+      if (group.stops.size === 0 && couldMove) stopping.begin(group, "unsettled", group.owner?.session, now);
+    },
+    awaitsRearm: (resource) => groupOf(resource)?.awaitsRearm,
     rearm(resource, now) {
       notice(now);
       const group = groupOf(resource);
       if (!group?.awaitsRearm) return false;
-      group.awaitsRearm = false;
+      group.awaitsRearm = undefined;
       return true;
     },
     clockStepped(now) {

@@ -1,7 +1,7 @@
 export * from "./bounds.js";
 export * from "./fence.js";
 export * from "./guard.js";
-export type { GuardEffects, GuardEvent, StopCause } from "./guard-events.js";
+export type { GuardEffects, GuardEvent, RearmReason, StopCause } from "./guard-events.js";
 export * from "./lease-view.js";
 export type { GuardCall, GuardResource } from "./motion-group.js";
 export type { DueRenewal, Instants } from "./session-life.js";

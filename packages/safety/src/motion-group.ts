@@ -1,5 +1,5 @@
 import type { GuardedClass } from "@vigil/shared";
-import type { StopCause } from "./guard-events.js";
+import type { RearmReason, StopCause } from "./guard-events.js";
 import type { StopPlan, StopSettings } from "./stop-plan.js";
 
 /** A call that the guard has admitted or holds back. */
@@ -49,7 +49,10 @@ export interface Successor {
 export interface StopRun {
   readonly plan: StopPlan;
   session: string | undefined;
+  /** What is reported: a loss stays one, whatever else stops the group meanwhile. */
   cause: StopCause;
+  /** Why it was begun the last time. */
+  newestCause: StopCause;
   /** How often it was acknowledged while a call in flight could still undo it. */
   repeats: number;
   /** When it is done again for that reason; Infinity: not. */
@@ -78,7 +81,7 @@ export interface MotionGroup {
   successor: Successor | undefined;
   /** By resource. Not empty: `stopping`. */
   readonly stops: Map<string, StopRun>;
-  awaitsRearm: boolean;
+  awaitsRearm: RearmReason | undefined;
   /** Counts the calls that were admitted. */
   admitted: number;
 }
@@ -97,7 +100,7 @@ export function createMotionGroup(members: readonly GuardResource[]): MotionGrou
     inFlight: new Map(),
     successor: undefined,
     stops: new Map(),
-    awaitsRearm: false,
+    awaitsRearm: undefined,
     admitted: 0,
   };
 }

@@ -9,6 +9,8 @@ export interface Permission {
   whyNot(call: GuardCall, now: number): VigilError | undefined;
   /** Until when, if nothing new is heard. */
   until(call: GuardCall): number;
+  /** Until when a session may move what it owns, if nothing new is heard. `endless`: the motion has no end of its own. */
+  sessionUntil(session: string, endless: boolean): number;
   /** The session has a lease that still covers a call of this class. */
   isCovered(call: GuardCall, now: number): boolean;
   /** The shortest window among the leases known here, in ms. */
@@ -22,10 +24,10 @@ export function createPermission(
   link: LinkEvidence,
   options: { readonly windowMs: number },
 ): Permission {
-  const leaseUntil = (session: PartSession | undefined, callClass: GuardCall["class"]): number => {
+  const leaseUntil = (session: PartSession | undefined, endless: boolean): number => {
     const lease = session && leaseOf(session);
     if (!lease) return -Infinity;
-    return callClass === "move_endless" ? lease.quietDeadline : lease.moveDeadline;
+    return endless ? lease.quietDeadline : lease.moveDeadline;
   };
 
   const permission: Permission = {
@@ -45,9 +47,10 @@ export function createPermission(
       }
       return undefined;
     },
-    until: (call) =>
-      Math.min(leaseUntil(sessions.get(call.session), call.class), link.freshUntil(permission.windowMs())),
-    isCovered: (call, now) => now < leaseUntil(sessions.get(call.session), call.class),
+    until: (call) => permission.sessionUntil(call.session, call.class === "move_endless"),
+    sessionUntil: (id, endless) =>
+      Math.min(leaseUntil(sessions.get(id), endless), link.freshUntil(permission.windowMs())),
+    isCovered: (call, now) => now < leaseUntil(sessions.get(call.session), call.class === "move_endless"),
     windowMs() {
       let shortest = options.windowMs;
       for (const { lease } of sessions.all()) if (lease) shortest = Math.min(shortest, lease.windowMs);

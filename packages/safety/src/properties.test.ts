@@ -128,6 +128,13 @@ const inputs = fc.oneof(
       do: fc.constantFrom("stop" as const, "stopAll" as const, "lost" as const, "sleep" as const, "store" as const),
     }),
   },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constantFrom("cut" as const, "rearm" as const, "rearm" as const, "release" as const),
+      resource: fc.constantFrom("left", "base", "arm"),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("cancel" as const), which: fc.nat(10) }) },
 );
 
@@ -138,6 +145,7 @@ test("whatever happens in whatever order, the guard keeps its rules", () => {
       const groupOf = (resource: string) => (resource === "arm" ? 1 : 0);
       const calls = new Map<number, { session: string; group: number; motion: boolean; state: string }>();
       const over = new Set<string>();
+      let waiting = new Set<number>();
       let incarnation = 0;
       const look = () => {
         const seenStops = new Set<number>();
@@ -150,6 +158,7 @@ test("whatever happens in whatever order, the guard keeps its rules", () => {
           if (what === "start") {
             assert.equal(call.state, "asked", "a call starts once, and never after it was refused");
             assert.ok(!over.has(call.session), "nothing of an ended session starts");
+            assert.ok(!waiting.has(call.group), "nothing starts that waits for a person");
             call.state = "running";
           } else if (what === "abort") {
             assert.ok(!seenStops.has(call.group), "P3: a call is aborted before its stop, not after");
@@ -173,7 +182,11 @@ test("whatever happens in whatever order, the guard keeps its rules", () => {
           assert.ok(running.filter(({ motion }) => motion).length <= 1, "one motion at a time");
           if (group.owner) assert.ok(!over.has(group.owner), "an ended session owns nothing");
           for (const user of group.users) assert.ok(!over.has(user));
+          const isValid = rig.guard.ownerValidForMs(group.resources[0]!, rig.now) > 0;
+          if (isValid)
+            assert.ok(group.owner && !group.stopping && !group.awaitsRearm, "a watchdog is fed for a motion");
         }
+        waiting = new Set([0, 1].filter((index) => groups[index]!.awaitsRearm));
         assert.ok(rig.guard.dueAt() > rig.now || rig.guard.dueAt() === Infinity || settles(rig), "no timer spins");
       };
       for (const step of steps) {
@@ -214,6 +227,9 @@ test("whatever happens in whatever order, the guard keeps its rules", () => {
           }
         } else if (step.do === "close") rig.guard.connectionClosed(`connection of ${step.session}`, rig.now);
         else if (step.do === "stop") rig.guard.clientStop("base", rig.now);
+        else if (step.do === "cut") rig.guard.requireRearm(step.resource, "e_stop", rig.now);
+        else if (step.do === "rearm") rig.guard.rearm(step.resource, rig.now);
+        else if (step.do === "release") rig.guard.stopResource(step.resource, "released", rig.now);
         else if (step.do === "stopAll") rig.guard.stopAll("stop_all", rig.now);
         else if (step.do === "lost") rig.guard.linkLost(rig.now);
         else if (step.do === "sleep") rig.guard.clockStepped(rig.now);

@@ -8,6 +8,8 @@ import { createStopPlan, type StopOutcome, type StopSettings, stopBackoffMs } fr
 export interface Stopping {
   /** Stops the group at once, again if it is being stopped already. */
   begin(group: MotionGroup, cause: StopCause, session: string | undefined, now: number): void;
+  /** Stops one resource of the group, which takes no motion until that is acknowledged. */
+  beginOne(group: MotionGroup, resource: string, cause: StopCause, now: number): void;
   /** A call in the group has settled: what came after the last Stop may have moved it (R5). */
   callSettled(group: MotionGroup, now: number): void;
   acknowledged(group: MotionGroup, resource: string, attempt: number, now: number): void;
@@ -17,17 +19,29 @@ export interface Stopping {
   isUnderWay(): boolean;
 }
 
+/** Why a stop is begun, and on whose behalf; see {@link StopRun}. */
+interface Why {
+  readonly cause: StopCause;
+  readonly session: string | undefined;
+}
+
 export function createStopping(effects: GuardEffects, calls: Calls, groups: readonly MotionGroup[]): Stopping {
-  function plan(group: MotionGroup, resource: string, settings: StopSettings, now: number): StopRun["plan"] {
-    return createStopPlan(
+  function start(group: MotionGroup, resource: string, settings: StopSettings, why: Why, now: number): void {
+    const plan = createStopPlan(
       settings,
       {
-        attempt: (attempt) => effects.stop(resource, attempt),
-        escalate: () => effects.escalate(resource),
+        // The plan's first attempt is made before the run that holds it stands in the group.
+        attempt: (attempt) => effects.stop(resource, attempt, group.stops.get(resource)?.newestCause ?? why.cause),
+        escalate() {
+          // Told at once: the report of its acknowledgement may be long in coming.
+          report(group, resource, "escalated");
+          effects.escalate(resource);
+        },
         gaveWarning: () => report(group, resource),
       },
       now,
     );
+    group.stops.set(resource, { plan, ...why, newestCause: why.cause, repeats: 0, repeatAt: Infinity });
   }
 
   function report(group: MotionGroup, resource: string, outcome?: StopOutcome): void {
@@ -44,6 +58,15 @@ export function createStopping(effects: GuardEffects, calls: Calls, groups: read
       attempts: of.attempts,
       outcome: outcome ?? of.outcome,
     });
+  }
+
+  function stop(group: MotionGroup, resource: string, settings: StopSettings, why: Why, now: number): void {
+    const run = group.stops.get(resource);
+    if (!run) return start(group, resource, settings, why, now);
+    run.session ??= why.session;
+    run.newestCause = why.cause;
+    if (LOSSES.has(why.cause) && !LOSSES.has(run.cause)) run.cause = why.cause;
+    again(run, now);
   }
 
   function again(run: StopRun, now: number): void {
@@ -86,23 +109,14 @@ export function createStopping(effects: GuardEffects, calls: Calls, groups: read
         "stopping",
         "the resource is being stopped; send the command again once it has stopped",
       );
-      if (LOSSES.has(cause) && session !== undefined && group.rearm === "manual") group.awaitsRearm = true;
+      if (LOSSES.has(cause) && session !== undefined && group.rearm === "manual") group.awaitsRearm ??= "loss";
       for (const [resource, settings] of group.stoppable) {
-        const run = group.stops.get(resource);
-        if (!run) {
-          group.stops.set(resource, {
-            plan: plan(group, resource, settings, now),
-            session,
-            cause,
-            repeats: 0,
-            repeatAt: Infinity,
-          });
-          continue;
-        }
-        run.session ??= session;
-        if (LOSSES.has(cause) && !LOSSES.has(run.cause)) run.cause = cause;
-        again(run, now);
+        stop(group, resource, settings, { cause, session }, now);
       }
+    },
+    beginOne(group, resource, cause, now) {
+      const settings = group.stoppable.get(resource);
+      if (settings) stop(group, resource, settings, { cause, session: undefined }, now);
     },
     callSettled(group, now) {
       for (const run of group.stops.values()) again(run, now);

@@ -14,6 +14,8 @@ export interface GuardRig {
   /** "start 1", "abort 1", "refuse 2 fenced", "stop motor 1", "escalate motor": in order. Taken out by reading. */
   log(): string[];
   readonly events: readonly GuardEvent[];
+  /** "motor lapsed": why each attempt to stop was made, in order. */
+  readonly stopCauses: readonly string[];
   readonly asked: number;
   /** Lets time pass, ticking and polling on time, challenges over the link answered. */
   pass(ms: number): void;
@@ -52,6 +54,7 @@ export function createGuardRig(options: Partial<GuardOptions> = {}): GuardRig {
   let lastId = 0;
   let tick = 0;
   const events: GuardEvent[] = [];
+  const causes: string[] = [];
   const errors = new Map<number, VigilError>();
   const beats = new Map<string, number>();
   const fences = new Map<string, string>();
@@ -67,8 +70,9 @@ export function createGuardRig(options: Partial<GuardOptions> = {}): GuardRig {
         errors.set(call.id, error);
         entries.push(`abort ${call.id}`);
       },
-      stop(resource, attempt) {
+      stop(resource, attempt, cause) {
         outstanding.set(resource, attempt);
+        causes.push(`${resource} ${cause}`);
         entries.push(`stop ${resource} ${attempt}`);
       },
       escalate: (resource) => entries.push(`escalate ${resource}`),
@@ -95,6 +99,7 @@ export function createGuardRig(options: Partial<GuardOptions> = {}): GuardRig {
       return asked;
     },
     events,
+    stopCauses: causes,
     log() {
       const taken = entries;
       entries = [];
