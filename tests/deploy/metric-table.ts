@@ -11,6 +11,8 @@ export const vigilMetrics: Readonly<Record<string, MetricRow>> = {
   vigil_disconnects_total: { type: "counter", labels: ["peer", "cause"] },
   vigil_operations_cancelled_total: { type: "counter", labels: ["part", "reason"] },
   vigil_stops_total: { type: "counter", labels: ["part", "outcome"] },
+  vigil_escalation_steps_total: { type: "counter", labels: ["part", "step", "outcome"] },
+  vigil_rearm_waiting: { type: "gauge", labels: ["part"] },
   vigil_stop_seconds: { type: "histogram", labels: ["part", "phase"] },
   vigil_commands_refused_total: { type: "counter", labels: ["part", "reason"] },
   vigil_lease_checks_total: { type: "counter", labels: ["part", "outcome"] },

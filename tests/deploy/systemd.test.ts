@@ -75,6 +75,14 @@ test("a part's sentinel is not killed with the agent, and its drivers outlive a 
   assert.match(Service.ExecStop?.[0] ?? "", /kill -TERM "\$MAINPID"; while kill -0 "\$MAINPID"/);
 });
 
+test("a part and its sentinel come before what else runs on the computer, and have a folder that outlives them", () => {
+  const { Service = {} } = readUnit(readRepositoryFile("deploy/systemd/vigil-part-agent@.service"));
+  assert.ok(Number(Service.Nice?.[0]) <= -10);
+  assert.ok(Number(Service.CPUWeight?.[0]) >= 1000);
+  // Named to the part as $STATE_DIRECTORY (systemd.exec(5)).
+  assert.deepEqual(Service.StateDirectory, ["vigil-part-%i"]);
+});
+
 test("a part may open serial devices and nothing else", () => {
   const { Service = {} } = readUnit(readRepositoryFile("deploy/systemd/vigil-part-agent@.service"));
   assert.deepEqual(Service.DevicePolicy, ["closed"]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, withClient } from "../rig/clients/index.js";
 import { type OdriveSimulator, startOdriveSimulator } from "../rig/odrive/odrive-simulator.js";
 import { type Robot, startRobot } from "../rig/robot.js";
@@ -12,6 +13,8 @@ const NEEDS_PYTHON = "NEEDS python3 for the simulated drive: install it";
 const hasPython = spawnSync("python3", ["--version"]).status === 0;
 /** More of them than a watchdog of 500 ms lasts without: the guard feeds every 50 ms. */
 const FEEDS = 25;
+/** Four times the watchdog. */
+const OUT_MS = 2000;
 
 interface Rig {
   readonly robot: Robot;
@@ -78,6 +81,55 @@ test("the drive's watchdog is fed while a live lease lets it move, and ceases to
     const stopped = events(begun);
     assert.ok(stopped.includes("v 0 0") && !stopped.includes("watchdog"), "by its stop");
     await until("its watchdog has ended its power", () => events(begun).includes("watchdog"));
+  });
+});
+
+test("the cable is out for two seconds while the drive turns: its watchdog stops it; back, it is stopped before anything else", async (t) => {
+  if (!hasPython) return t.skip(NEEDS_PYTHON);
+  await withDrive(async ({ robot, drive, move, isMoving }) => {
+    await withClient(robot, "raw-grpc", async (client) => {
+      await move(client);
+      const out = drive.log().length;
+      await drive.unplug();
+      // The client goes on asking for speed, as one does that looks at no answer.
+      let asks = true;
+      const asking = (async () => {
+        while (asks) {
+          await client.drive(0.5).catch(() => undefined);
+          await sleep(50);
+        }
+      })();
+      await sleep(OUT_MS);
+      const back = drive.log().length;
+      await drive.plug();
+      await until("it turns again, for the client that goes on asking", isMoving);
+      asks = false;
+      await asking;
+      const events = drive.log();
+      const at = (what: string, from: number) => {
+        const found = events.slice(from).find(({ device, command }) => device === "axis0" && command === what);
+        assert.ok(found, `${what}: ${JSON.stringify(events.slice(from))}`);
+        return found.t;
+      };
+      const [unplugged, plugged] = ["unplugged", "plugged"].map(
+        (what) => events.slice(out).find(({ device, command }) => device === "port" && command === what)!.t,
+      );
+      assert.ok(at("watchdog", out) < plugged!, "by its own watchdog, while nobody could reach it");
+      assert.ok(at("still", out) < plugged!);
+      assert.ok(at("stop", back) < at("moving", back), "stopped before it moves");
+      const lines = events.slice(back).flatMap(({ command, args }) => (command === "line" ? [String(args.line)] : []));
+      assert.ok(
+        lines.indexOf("v 0 0") < lines.findIndex((line) => line.startsWith("v 0 ") && Number(line.split(" ")[2]) !== 0),
+        lines.join(),
+      );
+      const ms = (from: number, to: number) => `${(to - from).toFixed(0)} ms`;
+      t.diagnostic(
+        `cable out to watchdog: ${ms(unplugged!, at("watchdog", out))}; to standstill: ${ms(unplugged!, at("still", out))}`,
+      );
+      t.diagnostic(
+        `cable back to stop: ${ms(plugged!, at("stop", back))}; to motion: ${ms(plugged!, at("moving", back))}`,
+      );
+    });
   });
 });
 

@@ -23,6 +23,7 @@ import {
   createExposition,
   createGatewayMetrics,
   createLoopLagHistogram,
+  createOpsServer,
   watchLoopLag,
 } from "@vigil/telemetry";
 import { createAnswerer, knock, type PeerOptions } from "@vigil/transport";
@@ -35,7 +36,6 @@ import { createPartLinks } from "./links/part-links.js";
 import { registerHttpApi } from "./ops/http-api.js";
 import { registerHttpRoutes } from "./ops/http-routes.js";
 import { createLiveEvents, type LiveEvents } from "./ops/live-events.js";
-import { createMetricsServer } from "./ops/metrics-server.js";
 import { createRecorder } from "./ops/recorder.js";
 import { createRobotViews } from "./ops/robot-views.js";
 import { stopAllParts } from "./ops/stop-all.js";
@@ -156,7 +156,8 @@ export async function createGateway(
       log,
       keeper,
       arrivedAt: arrivals.arrivedAt,
-      knock(remoteAddress) {
+      async knock(remoteAddress) {
+        if (config.webrtc.knock === false) return "silent";
         const colon = remoteAddress.lastIndexOf(":");
         const address = remoteAddress.slice(0, colon).replace(/^\[|\]$/g, "");
         return knock({ clock, random }, { address, port: Number(remoteAddress.slice(colon + 1)) });
@@ -443,7 +444,7 @@ export async function createGateway(
       return error === "";
     },
   });
-  const metricsServer = config.metricsBind && (await createMetricsServer(config.metricsBind, scrape));
+  const metricsServer = config.metricsBind && (await createOpsServer(config.metricsBind, { scrape }));
   const { address, port: boundPort } = await port.listen();
   log.info({ address, port: boundPort, robot: config.robot, leases: config.leases.store }, "gateway serves");
   if (!identity.required && !isLoopback(config.bind.host)) {

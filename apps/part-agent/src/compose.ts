@@ -1,4 +1,5 @@
 import { uptime } from "node:os";
+import { join } from "node:path";
 import { createResourceSet, loadComponents } from "@vigil/drivers";
 import {
   createRedisStore,
@@ -15,23 +16,32 @@ import {
   Code,
   createSystemClock,
   type Logger,
+  linesOf,
   type PartConfig,
   type RunningApp,
   systemRandom,
   uuid,
   VigilError,
 } from "@vigil/shared";
-import { createExposition, createLoopLagHistogram, createPartMetrics, watchLoopLag } from "@vigil/telemetry";
+import {
+  createExposition,
+  createLoopLagHistogram,
+  createOpsServer,
+  createPartMetrics,
+  watchLoopLag,
+} from "@vigil/telemetry";
 import { emergencyPlans } from "./guard/escalation.js";
 import { createGuardRunner, type PartGuardRunner } from "./guard/guard-runner.js";
-import { createPartResources } from "./guard/part-resources.js";
+import { createOutputLines } from "./guard/output-lines.js";
+import { createPartResources, type PartResources } from "./guard/part-resources.js";
+import { createRearmMemory, type RearmMemory } from "./guard/rearm-memory.js";
 import { createStopEverything } from "./guard/stop-everything.js";
 import { createLeasePoller } from "./leases/lease-poller.js";
 import { createGatewayLink, type GatewayLink } from "./link/gateway-link.js";
 import { guardReport } from "./link/guard-report.js";
 import { describeInventory } from "./link/inventory.js";
-import { createPartServer } from "./ops/part-server.js";
 import { createStateReporter } from "./ops/state-reporter.js";
+import { loadIoctl } from "./sentinel/gpio-abi.js";
 import { createSentinelProcess } from "./sentinel/sentinel-process.js";
 import { createPartServices } from "./services/part-services.js";
 
@@ -70,8 +80,10 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
   let started = false;
   /** The present link has been proven alive at least once. */
   let linked = false;
-  const plan = () => emergencyPlans(resources.all);
-  const sentinel = createSentinelProcess({ clock, log, part: name, plan });
+  const memory = await recallRearms(config, resources, { clock, log });
+  const lines = await holdLines(resources, { clock, log, acquired: () => sentinel.renew() });
+  const plan = () => emergencyPlans(resources.all, memory.fileOf);
+  const sentinel = createSentinelProcess({ clock, log, part: name, plan, lines: lines.held });
   const covered = new Set(plan().map((entry) => entry.name));
   const bare = resources.all.filter(({ isStoppable, key }) => isStoppable && !covered.has(key)).map(({ key }) => key);
   if (bare.length > 0)
@@ -123,6 +135,8 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
       log,
       resources,
       robot,
+      memory,
+      lines,
       bootTimeMs: () => uptime() * 1000,
       escalated: (_resource, step, ok) =>
         metrics.escalationSteps.inc({ part: name, step, outcome: ok ? "ok" : "failed" }),
@@ -214,7 +228,9 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
         robot,
         currentTick: () => link?.currentTick ?? 0,
       }),
-      welcomed({ windowMs }) {
+      welcomed({ windowMs, maxCommandAgeMs }) {
+        // A gateway that says nothing leaves the default.
+        if (maxCommandAgeMs > 0) runner.guard.limitCommandAge(maxCommandAgeMs);
         if (config.networkWindowMs !== undefined && config.networkWindowMs !== windowMs) {
           log.warn(
             { ours: config.networkWindowMs, gateway: windowMs },
@@ -250,16 +266,18 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
     send: (frame) => link?.send(frame) ?? false,
   });
   const exposition = createExposition(metrics.registry);
-  const server = await createPartServer(config.metricsBind, {
+  const server = await createOpsServer(config.metricsBind, {
     scrape: exposition,
     notReady: () => [
       ...(link?.isUp ? [] : ["the gateway is not linked"]),
       ...(sentinel.isArmed ? [] : ["the sentinel does not watch"]),
+      ...lines.missing(),
       ...(started ? [] : ["the stop at start is not acknowledged"]),
       ...(runner.guard.settledDown() ? [] : ["a stop is under way"]),
     ],
   });
   await firstStop;
+  runner.activateLines();
   // A driver that answers late still counts: the part is started once nothing is being stopped any more.
   const lateStart = started
     ? undefined
@@ -277,8 +295,10 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
       const stopped = await stopEverything.run("shutdown", SHUTDOWN_STOP_MS);
       const moving = stopped.filter(({ error }) => error !== "").map(({ name: key }) => resources.byKey(key)!);
       // What can be done here is done here; for the rest this process's end is as good as its death.
-      if (await runner.emergencyStop(moving)) sentinel.goodbye();
-      else sentinel.abandon();
+      if (await runner.emergencyStop(moving)) {
+        await memory.endWell();
+        sentinel.goodbye();
+      } else sentinel.abandon();
       reporter.close();
       poller.close();
       link?.close();
@@ -287,6 +307,7 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
       await server.close();
       await store?.close();
       await set.close();
+      lines.close();
     },
   };
 
@@ -298,6 +319,29 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
     }
     return { cancel: () => timer.cancel() };
   }
+}
+
+/** What waits to be re-armed since an earlier process of the part. */
+function recallRearms(
+  { part, stateDirectory }: PartConfig,
+  resources: PartResources,
+  deps: Parameters<typeof createRearmMemory>[0],
+): Promise<RearmMemory> {
+  const directory = stateDirectory && join(stateDirectory, "rearm", encodeURIComponent(part.name));
+  return createRearmMemory(deps, {
+    directory,
+    resources: resources.all.map(({ key, settings: { safety } }) => {
+      const hasLine = safety.escalate.eStop.length > 0 || linesOf(safety.escalate).length > 0;
+      return { key, rearm: safety.rearm, hasLine };
+    }),
+  });
+}
+
+/** Takes hold of the output lines that stop something. */
+async function holdLines(resources: PartResources, deps: Omit<Parameters<typeof createOutputLines>[0], "ioctl">) {
+  const wanted = resources.all.flatMap(({ settings }) => linesOf(settings.safety.escalate));
+  const ioctl = wanted.length > 0 ? await loadIoctl() : () => "ENOSYS";
+  return createOutputLines({ ...deps, ioctl }, wanted);
 }
 
 function toAnswer(reply: Extract<ControlMessage, { case: "leaseReply" }>["value"]): RemoteAnswer {

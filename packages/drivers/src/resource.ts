@@ -1,5 +1,5 @@
 import type { CallHandler } from "@vigil/protocol";
-import type { Clock, DeviceWrite } from "@vigil/shared";
+import type { ByteWrite, Clock } from "@vigil/shared";
 
 /** An API of the robot, as in "rdk:component:motor". */
 export interface Api {
@@ -65,7 +65,7 @@ export interface Resource {
    * What stops the hardware past this driver, as data: carried out in this order by the sentinel when the agent is dead
    * or frozen, and by the escalation of a stop (rules.md, R7). Asked again and again, so it must be cheap.
    */
-  emergencyStop?(): readonly DeviceWrite[];
+  emergencyStop?(): readonly ByteWrite[];
   /** Ends the driver's process; present where it is one. Its supervisor starts it anew. */
   endProcess?(): Promise<void>;
   /** True while anything of it moves. Absent: it never does. */

@@ -1,3 +1,4 @@
 export * from "./exposition.js";
 export * from "./loop-lag.js";
 export * from "./metrics.js";
+export * from "./ops-server.js";

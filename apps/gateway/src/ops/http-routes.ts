@@ -57,12 +57,12 @@ export async function registerHttpRoutes(fastify: FastifyInstance, deps: HttpRou
     });
   }
   fastify.get("/parts", { websocket: true, schema: { hide: true } }, (socket, request) =>
-    deps.acceptControl(createFrameSocket(socket), request.ip),
+    deps.acceptControl(createFrameSocket(socket, request.raw.socket), request.ip),
   );
   fastify.get<{ Querystring: { token?: string } }>(
     "/parts/data",
     { websocket: true, schema: { hide: true } },
-    (socket, request) => deps.acceptData(createFrameSocket(socket), request.query.token ?? ""),
+    (socket, request) => deps.acceptData(createFrameSocket(socket, request.raw.socket), request.query.token ?? ""),
   );
   fastify.get("/vigil/v1/events", { websocket: true, schema: { hide: true } }, (socket) => {
     const remove = deps.live.add({ send: (text) => socket.send(text), backlog: () => socket.bufferedAmount });

@@ -84,7 +84,13 @@ test("a stop that never works: emergency stop, then the e-stop line; only a pers
     await until("the drive is written to", () => part.steps.length === 1);
     assert.equal(drive(), "halt\n");
     assert.equal(line(), "");
-    assert.deepEqual(outcomes(part).slice(0, 1), ["escalated"], "told when it begins");
+    const [told] = part.events.filter((event) => event.kind === "stop");
+    assert.ok(told?.kind === "stop");
+    assert.deepEqual(
+      [told.resource, told.outcome, told.session, told.cause],
+      ["left", "escalated", "A", "ended"],
+      "when it begins, in the timeline of its session",
+    );
 
     await part.pass(151);
     await until("the line is cut", () => part.steps.length === 2);
@@ -93,10 +99,10 @@ test("a stop that never works: emergency stop, then the e-stop line; only a pers
       { resource: "left", step: "emergency_stop", ok: true },
       { resource: "left", step: "e_stop", ok: true },
     ]);
-    assert.equal(part.runner.awaitsRearm("left"), true);
+    assert.equal(part.runner.guard.awaitsRearm("left"), "e_stop");
     await assert.rejects(move(part, "C"), /e-stop line of left was cut/);
 
-    assert.equal(part.runner.awaitsRearm("right"), false);
+    assert.equal(part.runner.guard.awaitsRearm("right"), undefined);
     await move(part, "B", "right");
     assert.equal(part.runner.rearm("left"), true);
     assert.equal(part.runner.rearm("left"), false);
@@ -117,7 +123,7 @@ test("a stop that works after the emergency stop cuts no line, needs no re-arm, 
       assert.equal(drive(), "halt\n");
       assert.equal(line(), "");
       assert.deepEqual(outcomes(part), ["escalated", "escalated"]);
-      assert.equal(part.runner.awaitsRearm("left"), false);
+      assert.equal(part.runner.guard.awaitsRearm("left"), undefined);
       await move(part, "B");
     },
   ));

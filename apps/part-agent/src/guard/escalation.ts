@@ -1,6 +1,6 @@
 import type { Clock, DeviceWrite, Logger, Timer } from "@vigil/shared";
 import { VigilError } from "@vigil/shared";
-import { carryOut } from "../sentinel/device-writes.js";
+import { type CutLine, carryOut } from "../sentinel/device-writes.js";
 import type { EmergencyPlan } from "../sentinel/messages.js";
 import type { GuardedResource } from "./part-resources.js";
 
@@ -22,8 +22,10 @@ export interface EscalationDeps {
   /** A step was taken; `ok`: nothing went wrong. */
   taken(resource: GuardedResource, step: EscalationStep, ok: boolean): void;
   isAcknowledged(key: string): boolean;
-  /** The e-stop line is cut: only a person lets the resource's group move again. */
-  requireRearm(key: string): void;
+  /** The e-stop line is cut: only a person lets the resource's group move again. Resolves when that is remembered. */
+  requireRearm(key: string): Promise<void>;
+  /** Makes an output line inactive. */
+  readonly cutLine: CutLine;
 }
 
 /** Its process is ended in this time, or the emergency stop goes ahead without that, in ms. */
@@ -62,10 +64,23 @@ export function createEscalation(deps: EscalationDeps): Escalation {
     take(resource, "end_process", [...problems], "a stop is not acknowledged: its driver's process was ended");
   }
 
+  /** A line that is cut, as e-stop or as output line of a chip, stays so until a person re-arms the resource. */
+  async function write(
+    { key }: GuardedResource,
+    writes: readonly DeviceWrite[],
+    isLine = writes.some((step) => "gpio" in step),
+  ): Promise<readonly string[]> {
+    // Before the line is cut, so that nothing can be commanded between the two; the disk holds nothing up.
+    const remembered = isLine ? deps.requireRearm(key) : Promise.resolve();
+    const problems = await carryOut(clock, writes, deps.cutLine);
+    await remembered;
+    return problems;
+  }
+
   async function writeEmergencyStop(resource: GuardedResource): Promise<boolean> {
     const writes = emergencyWrites(resource);
     if (writes.length === 0) return false;
-    const problems = await carryOut(clock, writes);
+    const problems = await write(resource, writes);
     return take(resource, "emergency_stop", problems, "a stop is not acknowledged: its emergency stop was carried out");
   }
 
@@ -76,9 +91,7 @@ export function createEscalation(deps: EscalationDeps): Escalation {
       log.error({ resource: key }, "a stop is not acknowledged and there is no e-stop line: cut its power if it moves");
       return;
     }
-    // Before the line is cut, so that nothing can be commanded between the two.
-    deps.requireRearm(key);
-    const problems = await carryOut(clock, eStop);
+    const problems = await write(resource, eStop, true);
     take(resource, "e_stop", problems, "a stop is not acknowledged: its e-stop line was cut; re-arm it at the machine");
   }
 
@@ -115,14 +128,24 @@ function emergencyWrites({ resource, settings }: GuardedResource): readonly Devi
   return [...(resource.emergencyStop?.() ?? []), ...settings.safety.escalate.emergencyStop];
 }
 
-/** What the sentinel has to know of a part's resources: those that can be stopped past the agent. */
-export function emergencyPlans(resources: readonly GuardedResource[]): EmergencyPlan[] {
+/**
+ * What the sentinel has to know of a part's resources: those that can be stopped past the agent.
+ * @param waitsFile the file that says that the resource waits to be re-armed.
+ */
+export function emergencyPlans(
+  resources: readonly GuardedResource[],
+  waitsFile: (key: string) => string | undefined,
+): EmergencyPlan[] {
   return resources
     .filter(({ isStoppable }) => isStoppable)
-    .map((resource) => ({
-      name: resource.key,
-      emergencyStop: emergencyWrites(resource),
-      eStop: resource.settings.safety.escalate.eStop,
-    }))
+    .map((resource) => {
+      const file = waitsFile(resource.key);
+      return {
+        name: resource.key,
+        emergencyStop: emergencyWrites(resource),
+        eStop: resource.settings.safety.escalate.eStop,
+        ...(file !== undefined && { waitsFile: file }),
+      };
+    })
     .filter(({ emergencyStop }) => emergencyStop.length > 0);
 }

@@ -8,14 +8,15 @@ import {
   type GuardOptions,
   TICK_MS,
 } from "@vigil/safety";
-import { type Clock, every, type Logger, type Timer, type VigilError } from "@vigil/shared";
+import { type Clock, every, type Logger, linesOf, type Timer, VigilError } from "@vigil/shared";
 import { createClockSteps } from "./clock-steps.js";
 import { createEscalation, type Escalation, type EscalationStep } from "./escalation.js";
 import { createHoldRelease } from "./hold-release.js";
+import type { OutputLines } from "./output-lines.js";
 import type { GuardedResource, PartResources } from "./part-resources.js";
+import type { RearmMemory } from "./rearm-memory.js";
 import { createStopRunner } from "./stop-runner.js";
 import { feedWatchdogs } from "./watchdog-feeder.js";
-import { createWithheld } from "./withheld.js";
 
 /** What becomes of a call that asked the guard. */
 export interface CallOutcome {
@@ -36,13 +37,12 @@ export interface GuardRunner {
   close(): void;
 }
 
-/** With what goes beyond the guard's own inputs: escalations, and stops that cannot wait. */
+/** With what goes beyond the guard's own inputs: escalations, and what a re-arm means outside the guard. */
 export interface PartGuardRunner extends GuardRunner {
-  /** A person re-arms the resource's group. False: it did not wait for it. */
+  /** A person re-arms the resource's group: its lines are made active, and it is forgotten. False: it did not wait. */
   rearm(resource: string): boolean;
-  awaitsRearm(resource: string): boolean;
-  /** Like `run` for a stop of everything that cannot wait for ramps: at the start, for StopAll, at the end. */
-  stopAll(cause: "startup" | "stop_all" | "shutdown"): void;
+  /** The stop at the start is done, or has had its time: lines become active, but for those that wait for a person. */
+  activateLines(): void;
   readonly emergencyStop: Escalation["emergencyStop"];
 }
 
@@ -52,6 +52,8 @@ export interface GuardRunnerDeps {
   readonly resources: PartResources;
   /** How a command that stops something reaches other parts. */
   readonly robot: CallHandler;
+  readonly memory: Pick<RearmMemory, "recalled" | "remember" | "forget">;
+  readonly lines: Pick<OutputLines, "cut" | "restore">;
   /** CLOCK_BOOTTIME in ms. */
   bootTimeMs(): number;
   /** A step of an escalation was taken. */
@@ -62,30 +64,38 @@ export interface GuardRunnerDeps {
 }
 
 export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOptions, "groups">): PartGuardRunner {
-  const { clock, log } = deps;
+  const { clock, log, memory } = deps;
   const outcomes = new Map<number, CallOutcome>();
   const stops = createStopRunner(deps);
   const groups = deps.resources.groups();
-  const withheld = createWithheld(groups);
-  const holds = createHoldRelease({ clock, log, during: withheld.during });
+  const membersOf = new Map(
+    groups.flatMap((group) => {
+      const names = group.map(({ name }) => name);
+      return names.map((name) => [name, names] as const);
+    }),
+  );
+  const holds = createHoldRelease(clock, (key) => {
+    log.info({ resource: key }, "its hold has lasted long enough: it is stopped");
+    runner.run((inner, now) => inner.stopResource(key, "released", now));
+  });
   const escalation = createEscalation({
     clock,
     log,
     taken: deps.escalated,
     isAcknowledged: stops.isAcknowledged,
-    requireRearm: withheld.requireRearm,
+    cutLine: deps.lines.cut,
+    requireRearm(key) {
+      runner.run((inner, now) => inner.requireRearm(key, "e_stop", now));
+      return memory.remember([key], "e_stop");
+    },
   });
-  const sentAt = new Map<string, number>();
-  const attempts = new Map<string, number>();
   const clockSteps = createClockSteps(clock, deps.bootTimeMs);
   let timer: Timer | undefined;
   let armedFor = Infinity;
 
   const effects: GuardEffects = {
     start(call) {
-      for (const { name } of groups.find((group) => group.some(({ name }) => name === call.resource)) ?? []) {
-        holds.over(name);
-      }
+      for (const name of membersOf.get(call.resource) ?? []) holds.over(name);
       outcomes.get(call.id)?.start();
     },
     refuse(call, error) {
@@ -93,39 +103,46 @@ export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOpti
       outcomes.delete(call.id);
     },
     abort: (call, error) => outcomes.get(call.id)?.abort(error),
-    stop(key, attempt) {
-      const resource = deps.resources.byKey(key)!;
+    stop(key, attempt, cause) {
       holds.over(key);
-      if (attempt === 1) sentAt.set(key, clock.now());
-      attempts.set(key, attempt);
-      stops.attempt(resource, attempt).then(
-        () => runner.run((guard, now) => guard.stopAcknowledged(key, attempt, now)),
-        () => runner.run((guard, now) => guard.stopFailed(key, attempt, now)),
+      const waits = guard.awaitsRearm(key);
+      const resource = deps.resources.byKey(key)!;
+      const attempted = stops.attempt(resource, attempt, cause);
+      // Begun at once, and on the disk before the stop counts: a part that dies then still knows of it. A slow disk must
+      // not make the stop fail.
+      const patienceMs = Math.min(resource.settings.safety.stopTimeoutMs, resource.escalateAfterMs) / 2;
+      const remembered = waits && memory.remember([key], waits, patienceMs);
+      (remembered ? attempted.then(() => remembered) : attempted).then(
+        () => runner.run((inner, now) => inner.stopAcknowledged(key, attempt, now)),
+        () => runner.run((inner, now) => inner.stopFailed(key, attempt, now)),
       );
     },
-    escalate(key) {
-      // Told at once: the report of its acknowledgement may be long in coming.
-      deps.report({
-        kind: "stop",
-        session: undefined,
-        cause: "unsettled",
-        resource: key,
-        sentAt: sentAt.get(key) ?? clock.now(),
-        acknowledgedAt: undefined,
-        attempts: attempts.get(key) ?? 0,
-        outcome: "escalated",
-      });
-      escalation.begin(deps.resources.byKey(key)!);
-    },
+    escalate: (key) => escalation.begin(deps.resources.byKey(key)!),
     askLeases: deps.askLeases,
     report(event) {
-      if (event.kind === "stop" && event.acknowledgedAt !== undefined) {
+      if (event.kind === "stop" && event.acknowledgedAt !== undefined && event.cause !== "released") {
         holds.held(deps.resources.byKey(event.resource)!);
       }
       deps.report(event);
     },
   };
   const guard = createGuard(effects, { ...options, groups });
+
+  const linesIn = (key: string) => linesOf(deps.resources.byKey(key)!.settings.safety.escalate);
+
+  function restoreLines(keys: readonly string[]): void {
+    const others = deps.resources.all.filter(({ key }) => guard.awaitsRearm(key) === "e_stop");
+    const cut = others.flatMap(({ key }) => linesIn(key));
+    for (const line of keys.flatMap(linesIn)) {
+      // What else it stops may not be safe yet.
+      if (cut.some(({ chip, line: number }) => chip === line.chip && number === line.line)) continue;
+      try {
+        deps.lines.restore(line);
+      } catch (error) {
+        log.error({ error: VigilError.from(error).message }, "an output line stays inactive");
+      }
+    }
+  }
 
   const arm = () => {
     const due = guard.dueAt();
@@ -164,11 +181,6 @@ export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOpti
     },
     request(call, outcome) {
       noticeSleep();
-      const refusal = withheld.refusal(call.resource);
-      if (refusal) {
-        deps.report({ kind: "refused", reason: refusal.reason, resource: call.resource });
-        return outcome.refuse(refusal);
-      }
       outcomes.set(call.id, outcome);
       runner.run((inner, now) => inner.request(call, now));
     },
@@ -177,14 +189,13 @@ export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOpti
       runner.run((inner, now) => inner.settled(callId, now));
     },
     rearm(resource) {
-      const line = withheld.rearm(resource);
-      return runner.run((inner, now) => inner.rearm(resource, now)) || line;
+      if (!runner.run((inner, now) => inner.rearm(resource, now))) return false;
+      const members = membersOf.get(resource) ?? [];
+      restoreLines(members);
+      memory.forget(members);
+      return true;
     },
-    awaitsRearm(resource) {
-      const group = guard.groups().find(({ resources }) => resources.includes(resource));
-      return group?.awaitsRearm === true || withheld.awaitsRearm(resource);
-    },
-    stopAll: (cause) => stops.atOnce(() => runner.run((inner, now) => inner.stopAll(cause, now))),
+    activateLines: () => restoreLines(deps.resources.all.map(({ key }) => key)),
     emergencyStop: escalation.emergencyStop,
     close() {
       holds.close();
@@ -193,5 +204,9 @@ export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOpti
       timer?.cancel();
     },
   };
+  for (const [key, reason] of memory.recalled) {
+    log.warn({ resource: key, reason }, "it waits to be re-armed by a person, since before this start");
+    runner.run((inner, now) => inner.requireRearm(key, reason, now));
+  }
   return runner;
 }

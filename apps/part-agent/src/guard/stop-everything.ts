@@ -42,7 +42,7 @@ export function createStopEverything(deps: {
           resolve();
         });
         waiting.add(wait);
-        deps.runner().stopAll(cause);
+        deps.runner().run((guard, now) => guard.stopAll(cause, now));
         wait.check();
       });
       return stoppable.map((name) => ({

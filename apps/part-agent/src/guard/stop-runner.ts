@@ -1,5 +1,6 @@
 import type { Act } from "@vigil/drivers";
 import type { CallHandler } from "@vigil/protocol";
+import type { StopCause } from "@vigil/safety";
 import { type Clock, type Logger, VigilError } from "@vigil/shared";
 import type { GuardedResource } from "./part-resources.js";
 import { designedMs } from "./stop-policy.js";
@@ -12,15 +13,17 @@ const RAMP_STEP_MS = 20;
 /** Carries out stop policies (rules.md, R7): what the guard's stop plans ask for. */
 export interface StopRunner {
   /**
-   * One attempt; `attempt` 1 begins a new plan. Resolves when it is acknowledged: the action has returned and IsMoving is
+   * One attempt; `attempt` 1 begins a new plan. Neither a ramp nor a hold is for every cause: start, end and StopAll stop
+   * at once, and a hold that is released is stopped; so do the later attempts of the same plan. Resolves when it is acknowledged: the action has returned and IsMoving is
    * false. The attempt's time limit is the guard's: it asks for the next one whatever becomes of this.
    */
-  attempt(resource: GuardedResource, attempt: number): Promise<void>;
+  attempt(resource: GuardedResource, attempt: number, cause: StopCause): Promise<void>;
   /** The newest attempt for the resource was acknowledged. True before the first one. */
   isAcknowledged(key: string): boolean;
-  /** Attempts made inside `begin` stop at once, without ramp, and so do the later ones of their plans. */
-  atOnce<T>(begin: () => T): T;
 }
+
+/** They do not wait for ramps. */
+const AT_ONCE: ReadonlySet<StopCause> = new Set(["startup", "stop_all", "shutdown"]);
 
 export interface StopRunnerDeps {
   readonly clock: Clock;
@@ -43,15 +46,16 @@ interface Run {
   /** An attempt by the policy has failed or was not over in time: the next ones call Stop, where there is one. */
   policyFailed: boolean;
   atOnce: boolean;
+  /** Its hold is over: it is stopped. */
+  released: boolean;
   rampEndsAt: number | undefined;
 }
 
 export function createStopRunner(deps: StopRunnerDeps): StopRunner {
   const { clock, log } = deps;
   const runs = new Map<string, Run>();
-  let hurry = false;
 
-  function begin({ key, stopAction, settings: { safety } }: GuardedResource, attempt: number): Run {
+  function begin({ key, stopAction, settings: { safety } }: GuardedResource, attempt: number, cause: StopCause): Run {
     const now = clock.now();
     const before = runs.get(key);
     const controller = new AbortController();
@@ -65,7 +69,8 @@ export function createStopRunner(deps: StopRunnerDeps): StopRunner {
         failed: false,
         firstValid: 1,
         policyFailed: false,
-        atOnce: hurry,
+        atOnce: AT_ONCE.has(cause),
+        released: cause === "released",
         rampEndsAt: undefined,
       };
       runs.set(key, run);
@@ -74,7 +79,8 @@ export function createStopRunner(deps: StopRunnerDeps): StopRunner {
     const timeoutMs = safety.stopTimeoutMs + designedMs(stopAction);
     const isRetry = before.failed || (!before.acknowledged && now - before.startedAt >= timeoutMs);
     before.policyFailed ||= isRetry;
-    before.atOnce ||= hurry;
+    before.atOnce ||= AT_ONCE.has(cause);
+    before.released ||= cause === "released";
     const firstValid = isRetry ? before.firstValid : attempt;
     return Object.assign(before, {
       attempt,
@@ -137,7 +143,7 @@ export function createStopRunner(deps: StopRunnerDeps): StopRunner {
       await driver.doCommand(action.command, right);
       return;
     }
-    if (action.kind === "hold" && driver.hold && !run.policyFailed) return driver.hold();
+    if (action.kind === "hold" && driver.hold && !run.policyFailed && !run.released) return driver.hold();
     if (action.kind === "ramp" && !plainly) await ramp(resource, run, right, action.durationMs);
     // After a ramp the plan may be over and somebody else move it: no stop then (R5).
     right.signal.throwIfAborted();
@@ -153,8 +159,8 @@ export function createStopRunner(deps: StopRunnerDeps): StopRunner {
   }
 
   return {
-    async attempt(resource, attempt) {
-      const run = begin(resource, attempt);
+    async attempt(resource, attempt, cause) {
+      const run = begin(resource, attempt, cause);
       try {
         await act(resource, run);
         await untilStill(resource);
@@ -169,14 +175,5 @@ export function createStopRunner(deps: StopRunnerDeps): StopRunner {
       }
     },
     isAcknowledged: (key) => runs.get(key)?.acknowledged ?? true,
-    atOnce(begin) {
-      const before = hurry;
-      hurry = true;
-      try {
-        return begin();
-      } finally {
-        hurry = before;
-      }
-    },
   };
 }

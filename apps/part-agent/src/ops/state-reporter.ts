@@ -57,7 +57,7 @@ export function createStateReporter(deps: {
         owner: group.owner ?? "",
         users: [...group.users],
         stopping: group.stopping,
-        awaitsRearm: deps.runner.awaitsRearm(group.resources[0]!),
+        awaitsRearm: group.awaitsRearm !== undefined,
       })),
     };
     look();

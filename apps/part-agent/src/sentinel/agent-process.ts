@@ -2,14 +2,24 @@ import { openSync, readSync } from "node:fs";
 
 /** A process, also when it has ended and another one has its id. */
 export interface KnownProcess {
-  /** False as soon as its main thread has ended: long before its memory is freed and its pipes are closed. */
+  /**
+   * False as soon as it is certain that its main thread runs nothing more, which is long before its memory is freed and
+   * its pipes are closed: a process that was killed has yet to be given a processor before it can end.
+   */
   isAlive(): boolean;
   /** SIGKILL, which a stopped process takes too; nothing if it has ended. */
   kill(): void;
 }
 
-/** One read takes in all that stands before the state (proc_pid_stat(5): id, name in parentheses, state). */
-const STAT_BYTES = 512;
+/** One read takes in all of proc_pid_stat(5): 52 numbers, and a name of 16 bytes. */
+const STAT_BYTES = 1024;
+/** Where they stand behind the name: state (3), flags of the kernel (9), signals that are pending for the thread (31). */
+const STATE_AT = 0;
+const FLAGS_AT = 6;
+const PENDING_AT = 28;
+/** PF_EXITING (include/linux/sched.h), and the bit of SIGKILL, which nobody can take back. */
+const EXITING = 0x4;
+const KILLED = 1 << 8;
 
 /** The process that has this id now (Linux). */
 export function knowProcess(pid: number): KnownProcess {
@@ -21,8 +31,10 @@ export function knowProcess(pid: number): KnownProcess {
     try {
       const text = stat.toString("latin1", 0, readSync(handle, stat, 0, STAT_BYTES, 0));
       // The name may hold anything, parentheses too.
-      const state = text[text.lastIndexOf(")") + 2];
-      return state !== "Z" && state !== "X";
+      const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+      const state = fields[STATE_AT];
+      if (state === "Z" || state === "X") return false;
+      return (Number(fields[FLAGS_AT]) & EXITING) === 0 && (Number(fields[PENDING_AT]) & KILLED) === 0;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ESRCH") return false;
       throw error;

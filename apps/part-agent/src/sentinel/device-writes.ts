@@ -1,11 +1,18 @@
 import { constants, type FileHandle, open } from "node:fs/promises";
-import type { Clock, DeviceWrite } from "@vigil/shared";
+import type { ByteWrite, Clock, DeviceWrite, GpioLine } from "@vigil/shared";
 import { setSerialSpeed } from "./serial-speed.js";
 
 /** What the writes of one resource may take together, in ms (docs/operations.md: each driver's at most 500 ms). */
 export const WRITES_LIMIT_MS = 500;
 /** How soon a device that takes no bytes now is tried again, in ms. */
 const RETRY_MS = 2;
+
+/** Makes an output line inactive; throws what went wrong. */
+export type CutLine = (line: GpioLine) => void | Promise<void>;
+
+const noLine: CutLine = () => {
+  throw new Error("no output line is held here");
+};
 
 /**
  * Carries out the writes of an emergency stop, one after the other. One that fails or hangs keeps the next one from
@@ -15,6 +22,7 @@ const RETRY_MS = 2;
 export async function carryOut(
   clock: Pick<Clock, "now" | "after">,
   writes: readonly DeviceWrite[],
+  cutLine: CutLine = noLine,
 ): Promise<readonly string[]> {
   const deadline = clock.now() + WRITES_LIMIT_MS;
   const problems: string[] = [];
@@ -22,9 +30,11 @@ export async function carryOut(
     // What is left is shared out, so that one device that hangs leaves time for the next.
     const limitMs = Math.max(0, deadline - clock.now()) / (writes.length - index);
     try {
-      await within(clock, limitMs, (expired) => writeDevice(clock, write, expired));
+      if ("gpio" in write) await within(clock, limitMs, async () => cutLine(write.gpio));
+      else await within(clock, limitMs, (expired) => writeDevice(clock, write, expired));
     } catch (error) {
-      problems.push(`${write.path}: ${(error as Error).message}`);
+      const what = "gpio" in write ? `${write.gpio.chip} line ${write.gpio.line}` : write.path;
+      problems.push(`${what}: ${(error as Error).message}`);
     }
   }
   return problems;
@@ -57,7 +67,7 @@ function rejection(): { readonly promise: Promise<never>; reject(error: Error): 
   return { promise, reject };
 }
 
-async function writeDevice(clock: Pick<Clock, "after">, write: DeviceWrite, expired: AbortSignal): Promise<void> {
+async function writeDevice(clock: Pick<Clock, "after">, write: ByteWrite, expired: AbortSignal): Promise<void> {
   // Not to wait for a modem's carrier or for the reader of a pipe; not to become the terminal's process; a file is
   // appended to, which a line's value file takes as any other write.
   const flags = constants.O_WRONLY | constants.O_NONBLOCK | constants.O_NOCTTY | constants.O_APPEND;

@@ -6,6 +6,7 @@ import { setTimeout } from "node:timers";
 import type { Clock } from "@vigil/shared";
 import { knowProcess } from "./agent-process.js";
 import { carryOut } from "./device-writes.js";
+import { encodeLineValues, GPIO_V2_LINE_SET_VALUES, loadIoctl } from "./gpio-abi.js";
 import { ARMED, decodeMessage } from "./messages.js";
 import { createSentinel } from "./sentinel.js";
 import { loadTermios } from "./serial-speed.js";
@@ -45,6 +46,14 @@ process.stdout.on("error", () => undefined);
 const sentinel = createSentinel({
   clock,
   know: knowProcess,
+  async cutLine({ fd }) {
+    const ioctl = await loadIoctl();
+    const failure = ioctl(fd, GPIO_V2_LINE_SET_VALUES, encodeLineValues(false));
+    if (failure !== 0) throw new Error(`the line cannot be set: ${failure}`);
+  },
+  leaveWord(file) {
+    writeFileSync(file, "e_stop", { mode: 0o600, flush: true });
+  },
   armed: () => void process.stdout.write(`${ARMED}\n`),
   log(level, fields, message) {
     const line = { level, time: new Date().toISOString(), app: "sentinel", ...fields, msg: message };
@@ -71,7 +80,10 @@ createInterface({ input: process.stdin })
     const writes =
       message?.kind === "plan" ? message.resources.flatMap((plan) => [...plan.emergencyStop, ...plan.eStop]) : [];
     // Loaded now, because an emergency has no time for it; a failure shows again, and is told, when a speed is set.
-    if (writes.some(({ baudRate }) => baudRate !== undefined)) loadTermios().catch(() => undefined);
+    if (writes.some((write) => !("gpio" in write) && write.baudRate !== undefined)) {
+      loadTermios().catch(() => undefined);
+    }
+    if (writes.some((write) => "gpio" in write)) loadIoctl().catch(() => undefined);
     sentinel.line(line);
   })
   .on("close", () => sentinel.ended());

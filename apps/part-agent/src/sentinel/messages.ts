@@ -1,4 +1,4 @@
-import type { DeviceWrite } from "@vigil/shared";
+import type { DeviceWrite, GpioLine } from "@vigil/shared";
 
 /** One line each from the agent to its sentinel. An empty line is a beat: the guard's tick has run. */
 export type SentinelMessage =
@@ -8,6 +8,7 @@ export type SentinelMessage =
       /** Of the agent. */
       readonly pid: number;
       readonly resources: readonly EmergencyPlan[];
+      readonly lines: readonly InheritedLine[];
     }
   /** The actuators are stopped and the agent ends: nothing is to be done. */
   | { readonly kind: "goodbye" };
@@ -19,6 +20,14 @@ export interface EmergencyPlan {
   readonly emergencyStop: readonly DeviceWrite[];
   /** Carried out when the emergency stop could not be. */
   readonly eStop: readonly DeviceWrite[];
+  /** File to be made when its e-stop or an output line was cut: it waits for a person from then on. */
+  readonly waitsFile?: string;
+}
+
+/** An output line that the sentinel holds together with the agent, and goes on holding without it. */
+export interface InheritedLine extends GpioLine {
+  /** Of the sentinel. */
+  readonly fd: number;
 }
 
 export const BEAT = "\n";

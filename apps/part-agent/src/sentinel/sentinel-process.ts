@@ -3,7 +3,7 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { type Clock, every, type Logger, type Timer } from "@vigil/shared";
-import { ARMED, BEAT, type EmergencyPlan, encodeMessage } from "./messages.js";
+import { ARMED, BEAT, type EmergencyPlan, encodeMessage, type InheritedLine } from "./messages.js";
 
 /** The agent's side of its sentinel: starts it, feeds it, and starts it again should it ever end. */
 export interface SentinelProcess {
@@ -11,6 +11,8 @@ export interface SentinelProcess {
   beat(): void;
   /** It watches. */
   readonly isArmed: boolean;
+  /** Starts another one in its place, which holds the lines that are held by now. */
+  renew(): void;
   /** The actuators are stopped: it ends without doing anything. Without this the agent's end is an emergency. */
   goodbye(): void;
   /** The agent ends though its actuators are not stopped: it carries out its emergency stops now. */
@@ -23,6 +25,8 @@ export interface SentinelProcessDeps {
   readonly part: string;
   /** What stops the hardware now; looked at every second. */
   plan(): readonly EmergencyPlan[];
+  /** Output lines that this process holds: it inherits them. Looked at when it is started. */
+  lines(): readonly InheritedLine[];
 }
 
 const MAIN = fileURLToPath(new URL("./main.js", import.meta.url));
@@ -35,6 +39,8 @@ const ENGINE_OPTIONS = ["--max-old-space-size=16", "--single-threaded", "--v8-po
 const THREADS = 64;
 /** How often the plan is compared with what the sentinel has, in ms. */
 const PLAN_PERIOD_MS = 1000;
+/** After stdin, stdout and stderr. */
+const FIRST_LINE_FD = 3;
 const FIRST_BACKOFF_MS = 100;
 const MAX_BACKOFF_MS = 5000;
 
@@ -44,31 +50,34 @@ export function createSentinelProcess(deps: SentinelProcessDeps): SentinelProces
   let armed = false;
   let over = false;
   let told = "";
+  let lines: readonly InheritedLine[] = [];
   let backoffMs = FIRST_BACKOFF_MS;
   let restart: Timer | undefined;
 
   function tellPlan(): void {
-    const text = encodeMessage({ kind: "plan", part, pid: process.pid, resources: deps.plan() });
+    const text = encodeMessage({ kind: "plan", part, pid: process.pid, resources: deps.plan(), lines });
     if (text === told || !child) return;
     told = text;
     child.stdin.write(text);
   }
 
   function start(): void {
+    const held = deps.lines();
+    lines = held.map((line, index) => ({ ...line, fd: FIRST_LINE_FD + index }));
     const started = spawn(process.execPath, [...ENGINE_OPTIONS, MAIN], {
       // Its own process group: Ctrl-C or a signal to the agent's group must not take it along.
       detached: true,
       cwd: "/",
       env: { UV_THREADPOOL_SIZE: String(THREADS) },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
+      stdio: ["pipe", "pipe", "inherit", ...held.map(({ fd }) => fd)],
+    }) as ChildProcessByStdio<Writable, Readable, null>;
     child = started;
     armed = false;
     told = "";
     // A write that fails means that it is gone, which its exit tells.
     started.stdin.on("error", () => undefined);
     createInterface({ input: started.stdout }).on("line", (line) => {
-      if (line !== ARMED || armed) return;
+      if (line !== ARMED || armed || child !== started) return;
       armed = true;
       backoffMs = FIRST_BACKOFF_MS;
     });
@@ -76,7 +85,8 @@ export function createSentinelProcess(deps: SentinelProcessDeps): SentinelProces
     const ended = (why: string) => {
       if (gone) return;
       gone = true;
-      if (child === started) child = undefined;
+      if (child !== started) return;
+      child = undefined;
       armed = false;
       if (over) return;
       log.error(
@@ -108,6 +118,11 @@ export function createSentinelProcess(deps: SentinelProcessDeps): SentinelProces
     },
     get isArmed() {
       return armed;
+    },
+    renew() {
+      restart?.cancel();
+      child?.stdin.end(encodeMessage({ kind: "goodbye" }));
+      start();
     },
     goodbye() {
       child?.stdin.write(encodeMessage({ kind: "goodbye" }));

@@ -31,6 +31,7 @@ async function withSentinel(use: (bench: Bench) => Promise<void>): Promise<void>
   writeFileSync(drive, "");
   const clock = createVirtualClock();
   const events: string[] = [];
+  const lines = [{ chip: "/dev/gpiochip0", line: 17, activeLow: false, fd: 3 }];
   const log: Bench["log"] = [];
   let late = 0;
   let alive = true;
@@ -43,6 +44,8 @@ async function withSentinel(use: (bench: Bench) => Promise<void>): Promise<void>
         alive = false;
       },
     }),
+    cutLine: ({ fd }) => void events.push(`cut ${fd}`),
+    leaveWord: (file) => void events.push(`leave ${file}`),
     armed: () => void events.push("armed"),
     log: (level, fields) => void log.push({ level, fields }),
     done: () => void events.push("done"),
@@ -77,7 +80,8 @@ async function withSentinel(use: (bench: Bench) => Promise<void>): Promise<void>
           await pass(1);
         }
       },
-      plan: (resources) => sentinel.line(encodeMessage({ kind: "plan", part: "main", pid: 4711, resources }).trim()),
+      plan: (resources) =>
+        sentinel.line(encodeMessage({ kind: "plan", part: "main", pid: 4711, resources, lines }).trim()),
     });
   } finally {
     rmSync(directory, { recursive: true });
@@ -200,4 +204,25 @@ test("an agent that ends before it has told anything leaves nothing to do", () =
     ended();
     await until("it ends", () => events.includes("done"));
     assert.deepEqual(events, ["done"]);
+  }));
+
+test("an output line is cut as data, and word is left for the next agent; a line that nobody held goes on to the e-stop", () =>
+  withSentinel(async ({ plan, drive, line, ended, until, events, written, log }) => {
+    const gpio = { chip: "/dev/gpiochip0", line: 17, activeLow: false };
+    plan([
+      { name: "left", emergencyStop: [{ gpio }], eStop: [{ path: drive, hex: "4c" }], waitsFile: "/state/left" },
+      {
+        name: "right",
+        emergencyStop: [{ gpio: { ...gpio, line: 18 } }],
+        eStop: [{ path: drive, hex: "52" }],
+        waitsFile: "/state/right",
+      },
+      { name: "arm", emergencyStop: [{ path: drive, hex: "41" }], eStop: [{ gpio }], waitsFile: "/state/arm" },
+    ]);
+    line(BEAT);
+    ended();
+    await until("it ends", () => events.includes("done"));
+    assert.equal([...written()].sort().join(""), "AR");
+    assert.deepEqual(events.slice(0, -1).sort(), ["armed", "cut 3", "leave /state/left", "leave /state/right"]);
+    assert.match(String(log[0]?.fields.problems), /^right: \/dev\/gpiochip0 line 18: the agent did not hold the line$/);
   }));

@@ -1,14 +1,14 @@
 import type { Clock } from "@vigil/shared";
 import type { KnownProcess } from "./agent-process.js";
-import { carryOut } from "./device-writes.js";
-import { decodeMessage, type EmergencyPlan } from "./messages.js";
+import { type CutLine, carryOut } from "./device-writes.js";
+import { decodeMessage, type EmergencyPlan, type InheritedLine } from "./messages.js";
 
 /** Without a beat this long the agent counts as frozen, in ms (rules.md, R7). */
 const SILENCE_MS = 500;
 /**
  * How often the agent is looked at, in ms. The kernel frees the memory of a dead process before it closes its pipes:
- * measured with 120 MB, half of their ends came later than 40 ms, and than 290 ms on a busy computer; the state in /proc
- * had changed after 2 and 5 ms.
+ * measured with 120 MB, half of their ends came later than 40 ms, and than 290 ms on a busy computer; its entry in /proc
+ * tells of a SIGKILL at once.
  */
 const LOOK_MS = 10;
 /**
@@ -33,6 +33,10 @@ export interface Sentinel {
 export interface SentinelDeps {
   readonly clock: Pick<Clock, "now" | "after">;
   know(pid: number): KnownProcess;
+  /** Makes an inherited line inactive; throws what went wrong. */
+  cutLine(line: InheritedLine): void | Promise<void>;
+  /** Makes the file that tells the next agent that a person has to re-arm something; throws what went wrong. */
+  leaveWord(file: string): void;
   /** It watches: to be told to the agent. */
   armed(): void;
   log(level: "info" | "error", fields: Readonly<Record<string, unknown>>, message: string): void;
@@ -44,6 +48,7 @@ interface Watched {
   readonly part: string;
   readonly agent: KnownProcess;
   readonly resources: readonly EmergencyPlan[];
+  readonly lines: readonly InheritedLine[];
 }
 
 export function createSentinel(deps: SentinelDeps): Sentinel {
@@ -56,16 +61,36 @@ export function createSentinel(deps: SentinelDeps): Sentinel {
   const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve));
 
   /** All resources at once. Returns what went wrong. */
-  async function stopHardware(resources: readonly EmergencyPlan[]): Promise<string[]> {
-    const problems = await Promise.all(
-      resources.map(async ({ name, emergencyStop, eStop }) => {
-        const failed = await carryOut(clock, emergencyStop);
-        if (failed.length === 0) return [];
+  async function stopHardware({ resources, lines }: Watched): Promise<string[]> {
+    const cutLine: CutLine = ({ chip, line }) => {
+      const inherited = lines.find((held) => held.chip === chip && held.line === line);
+      if (!inherited) throw new Error("the agent did not hold the line");
+      return deps.cutLine(inherited);
+    };
+    const done = await Promise.all(
+      resources.map(async (plan) => {
+        const failed = [...(await carryOut(clock, plan.emergencyStop, cutLine))];
         // Nobody is left who could try again, and the device may be moving: its power has to go.
-        return [...failed, ...(await carryOut(clock, eStop))].map((problem) => `${name}: ${problem}`);
+        const isCut = failed.length > 0 && plan.eStop.length > 0;
+        if (isCut) failed.push(...(await carryOut(clock, plan.eStop, cutLine)));
+        return { plan, failed, waits: isCut || plan.emergencyStop.some((write) => "gpio" in write) };
       }),
     );
-    return problems.flat();
+    // After all lines are cut: a disk that hangs must not put that off.
+    return done.flatMap(({ plan, failed, waits }) => {
+      const problems = waits ? [...failed, ...leaveWord(plan)] : failed;
+      return problems.map((problem) => `${plan.name}: ${problem}`);
+    });
+  }
+
+  function leaveWord({ waitsFile }: EmergencyPlan): string[] {
+    if (waitsFile === undefined) return [];
+    try {
+      deps.leaveWord(waitsFile);
+      return [];
+    } catch (error) {
+      return [`${waitsFile}: ${(error as Error).message}`];
+    }
   }
 
   /** True: nothing of the agent runs any more. A thread of it may outlive its main one for a moment. */
@@ -81,10 +106,10 @@ export function createSentinel(deps: SentinelDeps): Sentinel {
     if (isOver) return;
     isOver = true;
     if (!watched) return deps.done();
-    const { part, agent, resources } = watched;
+    const { part, agent } = watched;
     const begunAt = clock.now();
     const wasGone = pipeEnded;
-    const stops = stopHardware(resources);
+    const stops = stopHardware(watched);
     if (cause === "silent") {
       await Promise.race([stops, pause(KILL_AFTER_MS)]);
       agent.kill();
@@ -92,7 +117,7 @@ export function createSentinel(deps: SentinelDeps): Sentinel {
     const agentGone = await pipeEnds();
     let problems = await stops;
     // Until its end it may have moved something once more.
-    if (!wasGone) problems = await stopHardware(resources);
+    if (!wasGone) problems = await stopHardware(watched);
     const fields = { part, cause, tookMs: clock.now() - begunAt, agentGone, problems };
     const clean = problems.length === 0 && agentGone;
     deps.log(clean ? "info" : "error", fields, `the part-agent is ${cause}: its emergency stops were carried out`);
@@ -126,8 +151,8 @@ export function createSentinel(deps: SentinelDeps): Sentinel {
         isOver = true;
         deps.done();
       } else {
-        const { part, pid, resources } = message;
-        watched = { part, agent: watched?.agent ?? deps.know(pid), resources };
+        const { part, pid, resources, lines } = message;
+        watched = { part, agent: watched?.agent ?? deps.know(pid), resources, lines };
         deps.armed();
       }
     },

@@ -9,7 +9,7 @@ import { answerWith, createStatus, createTypedClient, NO_METADATA } from "@vigil
 import { fenceOf, type GuardEvent } from "@vigil/safety";
 import { Code, createConfigContext, createLogger, loadPartConfig } from "@vigil/shared";
 import type { EscalationStep } from "../guard/escalation.js";
-import { createGuardRunner, type PartGuardRunner } from "../guard/guard-runner.js";
+import { createGuardRunner, type GuardRunnerDeps, type PartGuardRunner } from "../guard/guard-runner.js";
 import { createPartResources, type GuardedResource } from "../guard/part-resources.js";
 import { createPartServices } from "../services/part-services.js";
 
@@ -59,10 +59,13 @@ const RENEWAL_MS = 100;
 /** How finely time passes, in ms. */
 const STEP_MS = 1;
 
+const noLine = () => assert.fail("this part has no output line");
+
 /** @param prepare changes a built resource before the part sees it. */
 export async function createPartBench(
   components: readonly Json[],
   prepare: (resource: Resource) => void = () => {},
+  options: Partial<Pick<GuardRunnerDeps, "memory" | "lines">> = {},
 ): Promise<PartBench> {
   const directory = mkdtempSync(join(tmpdir(), "vigil-part-bench-"));
   const log = join(directory, "devices.log");
@@ -109,6 +112,8 @@ export async function createPartBench(
       log: createLogger({ destination: { write() {} } }),
       resources,
       robot,
+      memory: { recalled: new Map(), remember: async () => undefined, forget: () => undefined, ...options.memory },
+      lines: { cut: noLine, restore: noLine, ...options.lines },
       bootTimeMs: () => clock.now() + asleepMs,
       escalated: ({ key }, step, ok) => void steps.push({ resource: key, step, ok }),
       // Never synchronously: the guard is in the middle of an input.

@@ -1,4 +1,4 @@
-import { type Clock, type DeviceWrite, VigilError } from "@vigil/shared";
+import { type ByteWrite, type Clock, VigilError } from "@vigil/shared";
 import { readAttributes } from "../attributes.js";
 import type { Act, BuildContext } from "../resource.js";
 import { createFileDeviceLog, type DeviceLog, NO_DEVICE_LOG } from "./device-log.js";
@@ -59,7 +59,7 @@ export interface Actuator {
    * A line in the device log, without a time: nobody of this process may be there to write one. Nothing without a log. The
    * motion itself is simulated in this process and needs no stop when it is dead.
    */
-  emergencyStop(): readonly DeviceWrite[];
+  emergencyStop(): readonly ByteWrite[];
   /** Ends the motion under way without touching the device. */
   interrupt(): void;
   close(): void;
@@ -83,7 +83,7 @@ function build(
   device: string,
   faults: Faults,
   log: DeviceLog,
-  emergency: readonly DeviceWrite[],
+  emergency: readonly ByteWrite[],
 ): Actuator {
   let motion = new AbortController();
   let stopsToFail = faults.stopFails;

@@ -7,6 +7,8 @@ export interface ConfigContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The text of a file that the configuration names; throws when it cannot be read. */
   readFile(path: string): string;
+  /** The folder of the configuration, beside which files lie that it names; absent: there is none. */
+  readonly directory?: string;
 }
 
 /** What the steps of one load hand on to each other. */
@@ -22,6 +24,7 @@ export function createConfigContext(options: {
 }): ConfigContext {
   return {
     env: options.env,
+    directory: resolve(options.directory),
     readFile: (path) => readFileSync(resolve(options.directory, path), "utf8"),
   };
 }

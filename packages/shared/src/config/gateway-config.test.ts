@@ -40,6 +40,12 @@ test("every key is compiled into its unit, and the result is frozen", () => {
   assert.ok(Object.isFrozen(config?.parts[0]));
 });
 
+test("the knock is on unless it is switched off", () => {
+  assert.equal(load({ parts, webrtc: { knock: false } }).config?.webrtc.knock, false);
+  assert.equal(load({ parts, webrtc: { knock: true } }).config?.webrtc.knock, undefined);
+  assert.deepEqual(places(load({ parts, webrtc: { knock: "no" } }).problems), ["fatal webrtc.knock"]);
+});
+
 test("all problems come at once, each with its path and line", () => {
   const { config, problems } = load(`{
     "network": { "sessions": { "heartbeat_window": "20ms" }, "tls_cert_file": "c.pem" },

@@ -53,6 +53,8 @@ export interface WebRtcConfig {
     readonly username?: string;
     readonly credential?: string;
   }[];
+  /** False: the ports of silent clients are not probed. */
+  readonly knock?: false;
 }
 
 const DEFAULT_BIND = "localhost:8080";
@@ -198,5 +200,6 @@ function compileWebRtc(file: Fields<typeof gatewayShape>["webrtc"], loading: Loa
         ...(credential !== undefined && { credential }),
       };
     }),
+    ...(file?.knock === false && { knock: false }),
   };
 }

@@ -16,4 +16,13 @@ export { type Loaded, loadPartConfig, type MachineConfig, type PartConfig } from
 export { formatProblem, type Problem, type Severity } from "./problem.js";
 export type { ApiConfig, FrameConfig, ResourceConfig } from "./resource-config.js";
 export { type FileContent, gatewayUrl, loadRobotConfig, type RobotConfig, type RobotOptions } from "./robot-config.js";
-export type { DeviceWrite, EscalateConfig, SafetyConfig, StopPolicy } from "./safety-config.js";
+export type {
+  ByteWrite,
+  DeviceWrite,
+  EscalateConfig,
+  GpioLine,
+  LineCut,
+  SafetyConfig,
+  StopPolicy,
+} from "./safety-config.js";
+export { linesOf } from "./safety-config.js";

@@ -109,6 +109,37 @@ test("every member of a dependency cycle is told, and only they", () => {
   assert.match(problems[0]?.message ?? "", /a -> b -> c -> a/);
 });
 
+const GPIO = { chip: "/dev/gpiochip0", line: 17 };
+
+test("safety: an output line of a GPIO chip is a step of its own; whoever names it means the same by it", () => {
+  const cut = (gpio: object) => motor({ safety: { escalate: { e_stop: [{ gpio }] } } });
+  const { config, problems } = first(cut(GPIO));
+  assert.deepEqual(problems, []);
+  assert.deepEqual(config?.resources[0]?.safety.escalate.eStop, [{ gpio: { ...GPIO, activeLow: false } }]);
+  const both = (other: object) => load({ part, components: [cut(GPIO), { ...cut(other), name: "n" }] }).problems;
+  assert.deepEqual(both(GPIO), []);
+  assert.deepEqual(both({ ...GPIO, line: 18, active_low: true }), []);
+  const clash = both({ ...GPIO, active_low: true });
+  assert.deepEqual(places(clash), ["fatal components[1].safety.escalate"]);
+  assert.match(clash[0]?.message ?? "", /line 17 of \/dev\/gpiochip0 is active_low for "n" only/);
+  assert.deepEqual(places(first(cut({ ...GPIO, activelow: true })).problems), [
+    "warning components[0].safety.escalate.e_stop[0].gpio.activelow",
+  ]);
+});
+
+test("what waits for a person is remembered where the file says, or its service manager, or else beside the file", () => {
+  const stateOf = (file: object, env: Readonly<Record<string, string>> = {}, directory?: string) => {
+    const context = { ...contextOf(env), ...(directory !== undefined && { directory }) };
+    return loadPartConfig(JSON.stringify({ part, ...file }), context).config?.stateDirectory;
+  };
+  const env = { STATE_DIRECTORY: "/var/lib/vigil-part-arm:/var/lib/other" };
+  assert.equal(stateOf({}), undefined);
+  assert.equal(stateOf({}, {}, "/etc/vigil"), "/etc/vigil/.vigil");
+  assert.equal(stateOf({}, env, "/etc/vigil"), "/var/lib/vigil-part-arm");
+  assert.equal(stateOf({ state_directory: "kept" }, env, "/etc/vigil"), "/etc/vigil/kept");
+  assert.equal(stateOf({ state_directory: "/srv/kept" }, env, "/etc/vigil"), "/srv/kept");
+});
+
 test("safety: what cannot be meant is fatal", () => {
   const bad: [object, string][] = [
     [{ policy: "ramp" }, "ramp"],
@@ -125,6 +156,14 @@ test("safety: what cannot be meant is fatal", () => {
     [{ escalate: { after: "5" } }, "escalate.after"],
     [{ escalate: { emergency_stop: [{ path: "/dev/ttyACM0" }] } }, "escalate.emergency_stop[0]"],
     [{ escalate: { e_stop: [{ path: "/dev/x", hex: "0" }] } }, "escalate.e_stop[0].hex"],
+    [{ escalate: { e_stop: [{ text: "0" }] } }, "escalate.e_stop[0]"],
+    [{ escalate: { e_stop: [{ gpio: { chip: "/dev/gpiochip0" } }] } }, "escalate.e_stop[0].gpio.line"],
+    [{ escalate: { e_stop: [{ gpio: { chip: "gpiochip0", line: 1 } }] } }, "escalate.e_stop[0].gpio.chip"],
+    [{ escalate: { e_stop: [{ gpio: { ...GPIO, line: -1 } }] } }, "escalate.e_stop[0].gpio.line"],
+    [{ escalate: { e_stop: [{ gpio: { ...GPIO, line: 1.5 } }] } }, "escalate.e_stop[0].gpio.line"],
+    [{ escalate: { e_stop: [{ gpio: { ...GPIO, active_low: 1 } }] } }, "escalate.e_stop[0].gpio.active_low"],
+    [{ escalate: { e_stop: [{ gpio: GPIO, text: "0" }] } }, "escalate.e_stop[0]"],
+    [{ escalate: { emergency_stop: [{ gpio: GPIO, path: "/dev/x", text: "0" }] } }, "escalate.emergency_stop[0]"],
   ];
   for (const [safety, key] of bad) {
     const { config, problems } = first(motor({ safety }));

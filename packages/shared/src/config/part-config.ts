@@ -1,3 +1,4 @@
+import { join, resolve } from "node:path";
 import type { z } from "zod";
 import { parseDurationMs } from "../duration.js";
 import { type BindAddress, isLoopback, parseBindAddress } from "./address.js";
@@ -10,7 +11,7 @@ import { openFile } from "./open-file.js";
 import type { Path, Problem } from "./problem.js";
 import { compileResources, finishResource, type ResourceConfig, type ResourceDraft } from "./resource-config.js";
 import { checkRelations, type OtherNames } from "./resource-relations.js";
-import { whyUnprotected } from "./safety-config.js";
+import { checkLines, whyUnprotected } from "./safety-config.js";
 import { partFileSchema } from "./schema-gateway.js";
 import { machineCheckShape, partKeySchema, partOwnShape } from "./schema-part.js";
 import { resolveSecret } from "./secret.js";
@@ -32,6 +33,8 @@ export interface PartConfig extends MachineConfig {
   readonly metricsBind: BindAddress;
   /** The window that the part's own file names. The gateway's counts; one that differs is worth a warning. */
   readonly networkWindowMs?: number;
+  /** Folder for what must outlive the process; undefined: there is none. */
+  readonly stateDirectory: string | undefined;
 }
 
 /** What Viam's machine config says of one part. */
@@ -71,7 +74,7 @@ function compilePart(value: Readonly<Record<string, unknown>>, loading: Loading)
   const fields = checkFields({ ...machineCheckShape, ...partOwnShape }, value, loading.problems, []);
   const part = checkPartKey(value.part, loading);
   const drafts = draftResources(fields, loading, []);
-  const { metricsBind, networkWindowMs, leases } = compilePartOwn(fields, loading, [], DEFAULT_PART_METRICS);
+  const { networkWindowMs, ...own } = compilePartOwn(fields, loading, [], DEFAULT_PART_METRICS);
   return {
     part: {
       name: part?.name ?? "",
@@ -80,8 +83,7 @@ function compilePart(value: Readonly<Record<string, unknown>>, loading: Loading)
       tlsVerify: part?.tls_verify ?? true,
       carrier: part?.carrier ?? carrierTo(part?.gateway ?? ""),
     },
-    leases,
-    metricsBind,
+    ...own,
     ...finishMachine(fields, drafts, { names: new Set(), complete: false }, loading, []),
     ...(networkWindowMs !== undefined && { networkWindowMs }),
   };
@@ -117,7 +119,7 @@ export function compilePartSecret(
 
 /** Keys of a part that are Vigil's own. */
 export function compilePartOwn(
-  fields: Pick<Fields<typeof partOwnShape>, "network" | "leases" | "metrics">,
+  fields: Pick<Fields<typeof partOwnShape>, "network" | "leases" | "metrics" | "state_directory">,
   loading: Loading,
   path: Path,
   defaultMetrics: BindAddress,
@@ -127,7 +129,15 @@ export function compilePartOwn(
     leases: compilePartLeases(fields.leases, loading, [...path, "leases"]),
     metricsBind: fields.metrics === undefined ? defaultMetrics : parseBindAddress(fields.metrics.bind_address),
     networkWindowMs: window === undefined ? undefined : parseDurationMs(window),
+    stateDirectory: stateDirectoryOf(fields.state_directory, loading.context),
   };
+}
+
+function stateDirectoryOf(named: string | undefined, { env, directory }: ConfigContext): string | undefined {
+  if (named !== undefined) return resolve(directory ?? ".", named);
+  // systemd.exec(5): several are joined by colons; the first one is the unit's own.
+  const [given] = env.STATE_DIRECTORY?.split(":") ?? [];
+  return given || (directory === undefined ? undefined : join(directory, ".vigil"));
 }
 
 type MachineFields = Fields<typeof machineCheckShape>;
@@ -148,6 +158,7 @@ export function finishMachine(
   loading: Loading,
   path: Path,
 ): MachineConfig {
+  checkLines(drafts, loading.problems);
   const remotes = compileRemotes(fields.remotes, loading, [...path, "remotes"]);
   checkRelations(drafts, { ...others, complete: others.complete && remotes.length === 0 }, loading);
   warnUnused(fields, loading, path);

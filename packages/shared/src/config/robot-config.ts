@@ -87,6 +87,7 @@ function draftMain(value: FileContent, fields: Fields<typeof robotCheckShape>, l
     metrics: undefined,
     prefix: undefined,
     max_command_age: undefined,
+    state_directory: undefined,
   };
   return { name: MAIN, path: [], value, fields: own, drafts: draftResources(own, loading, []) };
 }
@@ -206,6 +207,7 @@ function partFile(part: PartDraft, config: PartConfig): FileContent {
     ...Object.fromEntries(keys.map((key) => [key, part.value[key]])),
     leases: config.leases.store === "redis" ? { ...config.leases } : { store: "gateway" },
     metrics: { bind_address: `${bracketed(config.metricsBind.host)}:${config.metricsBind.port}` },
+    ...(config.stateDirectory !== undefined && { state_directory: config.stateDirectory }),
   };
 }
 

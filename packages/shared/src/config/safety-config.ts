@@ -1,15 +1,31 @@
 import { parseDurationMs } from "../duration.js";
 import type { Path, ProblemList } from "./problem.js";
-import type { SafetyFile } from "./schema-safety.js";
+import type { SafetyFile, WriteFile } from "./schema-safety.js";
 
 export type StopPolicy = "stop" | "hold" | "ramp" | "do_command" | "none";
 
-/** One write of an emergency stop: bytes to a device, or a value to the file of an output line. */
-export interface DeviceWrite {
+/** One step of an emergency stop as data. */
+export type DeviceWrite = ByteWrite | LineCut;
+
+/** Bytes to a device, or a value to the file of an output line. */
+export interface ByteWrite {
   readonly path: string;
   /** The bytes, in hexadecimal. */
   readonly hex: string;
   readonly baudRate?: number;
+}
+
+/** An output line of a GPIO chip is made inactive. */
+export interface LineCut {
+  readonly gpio: GpioLine;
+}
+
+/** An output line that is active while the machine may run. */
+export interface GpioLine {
+  /** Path of the chip's character device. */
+  readonly chip: string;
+  readonly line: number;
+  readonly activeLow: boolean;
 }
 
 /** How a resource is stopped, compiled from its `safety` key (rules.md, R7). */
@@ -130,6 +146,28 @@ function checkRelations(
   }
 }
 
+/** One line is held once: whoever names it must mean the same by it. */
+export function checkLines(
+  resources: readonly {
+    readonly path: Path;
+    readonly config: { readonly name: string; readonly safety: SafetyConfig };
+  }[],
+  problems: ProblemList,
+): void {
+  const first = new Map<string, { readonly name: string; readonly activeLow: boolean }>();
+  for (const { path, config } of resources) {
+    for (const { chip, line, activeLow } of linesOf(config.safety.escalate)) {
+      const key = `${chip}:${line}`;
+      const other = first.get(key);
+      if (!other) first.set(key, { name: config.name, activeLow });
+      else if (other.activeLow !== activeLow) {
+        const message = `line ${line} of ${chip} is active_low for "${activeLow ? config.name : other.name}" only: say the same for both`;
+        problems.add("fatal", [...path, "safety", "escalate"], message);
+      }
+    }
+  }
+}
+
 /**
  * Why nothing protects a resource when its session is lost; undefined when something does, or nothing of it moves.
  * For `vigil check` (rules.md, R5).
@@ -144,9 +182,18 @@ export function whyUnprotected(api: SafetyApi, safety: SafetyConfig): string | u
   );
 }
 
-function compileWrite(write: { path: string; text?: string; hex?: string; baud_rate?: number }): DeviceWrite {
+/** The output lines among the steps of escalations. */
+export function linesOf({ emergencyStop, eStop }: Pick<EscalateConfig, "emergencyStop" | "eStop">): GpioLine[] {
+  return [...emergencyStop, ...eStop].flatMap((write) => ("gpio" in write ? [write.gpio] : []));
+}
+
+function compileWrite(write: WriteFile): DeviceWrite {
+  const { path, gpio } = write;
+  if (gpio !== undefined || path === undefined) {
+    return { gpio: { chip: gpio?.chip ?? "", line: gpio?.line ?? 0, activeLow: gpio?.active_low ?? false } };
+  }
   const hex = write.hex ?? Buffer.from(write.text ?? "", "utf8").toString("hex");
-  return { path: write.path, hex: hex.toLowerCase(), ...optionalKey("baudRate", write.baud_rate) };
+  return { path, hex: hex.toLowerCase(), ...optionalKey("baudRate", write.baud_rate) };
 }
 
 function optionalMs(text: string | undefined): number | undefined {

@@ -88,6 +88,9 @@ export const gatewayOwnShape = {
         .describe('UDP ports of WebRTC connections, as in "20000-20999".'),
       host_addresses: z.array(text).optional().describe("Addresses of this machine that clients are told."),
       ice_servers: z.array(iceServerSchema).optional().describe("STUN and TURN servers."),
+      knock: flag
+        .optional()
+        .describe("false: a silent client's port is not probed; only the heartbeat window tells that it is gone."),
     })
     .optional(),
   implicit: z

@@ -215,4 +215,10 @@ export const partOwnShape = {
   auth: any("Belongs to the gateway: not used by a part."),
   leases: partLeasesSchema.optional(),
   metrics: metricsSchema.optional(),
+  state_directory: text
+    .min(1, { error: "must be the path of a folder" })
+    .optional()
+    .describe(
+      "Folder in which the part remembers what waits to be re-armed. Default: $STATE_DIRECTORY (systemd), else .vigil beside this file.",
+    ),
 };

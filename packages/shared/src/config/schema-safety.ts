@@ -1,12 +1,36 @@
 import { z } from "zod";
 import { duration } from "./schema-common.js";
 
-/** Bytes to a device or a value to a file: an emergency stop as data, which the sentinel can carry out alone (rules.md, R7). */
+/** More than any chip has; the kernel takes 32 bits. */
+const MAX_GPIO_LINE = 65_535;
+
+const gpioSchema = z
+  .object({
+    chip: z
+      .string({ error: 'must be the path of a GPIO chip, such as "/dev/gpiochip0"' })
+      .regex(/^\//, { error: 'must be an absolute path, such as "/dev/gpiochip0"' })
+      .describe("Character device of the GPIO chip, such as /dev/gpiochip0."),
+    line: z
+      .int({ error: "must be the number of a line of the chip, such as 17" })
+      .min(0)
+      .max(MAX_GPIO_LINE)
+      .describe("Number of the line on that chip, as gpioinfo lists it."),
+    active_low: z
+      .boolean({ error: "must be true or false" })
+      .optional()
+      .describe("True: low lets the machine run and high stops it. Default false: high lets it run."),
+  })
+  .describe(
+    "An output line that Vigil holds as long as it runs. Active lets the machine run; the step makes it inactive, and a re-arm makes it active again.",
+  );
+
+/** Bytes to a device, or an output line to set: an emergency stop as data, which the sentinel can carry out alone (rules.md, R7). */
 const deviceWriteSchema = z
   .object({
     path: z
       .string({ error: "must be the path of a device or file" })
       .min(1)
+      .optional()
       .describe("Device or file that is written: a serial port, or the value file of an output line."),
     text: z.string().min(1).optional().describe("What is written, as text."),
     hex: z
@@ -19,10 +43,18 @@ const deviceWriteSchema = z
       .positive()
       .optional()
       .describe("Speed, if the device is a serial port that nothing else has set up."),
+    gpio: gpioSchema.optional(),
   })
-  .refine((write) => (write.text === undefined) !== (write.hex === undefined), {
+  .refine((write) => (write.gpio === undefined) !== (write.path === undefined), {
+    error: "must hold either the path of a device or gpio, and not both",
+  })
+  .refine(({ gpio, text, hex, baud_rate: baudRate }) => !gpio || (text ?? hex ?? baudRate) === undefined, {
+    error: "must hold nothing beside gpio: the line is made inactive",
+  })
+  .refine(({ gpio, text, hex }) => gpio !== undefined || (text === undefined) !== (hex === undefined), {
     error: "must hold either text or hex, and not both",
-  });
+  })
+  .meta({ oneOf: [{ required: ["gpio"] }, { required: ["path", "text"] }, { required: ["path", "hex"] }] });
 
 const escalateSchema = z.object({
   after: duration(
@@ -62,7 +94,7 @@ export const safetySchema = z
       .max(1000)
       .optional()
       .describe(
-        "Failed attempts after the first before an alert says that the stop failed; attempts go on. Default 3.",
+        "Failed attempts after the first before an alert says that the stop failed: with 0 the first failure does. Attempts go on in any case. Default 3.",
       ),
     rearm: z
       .enum(["auto", "manual"])
@@ -103,3 +135,4 @@ export const safetySchema = z
   })
   .describe("How this resource is stopped when the session that moved it is lost.");
 export type SafetyFile = z.output<typeof safetySchema>;
+export type WriteFile = z.output<typeof deviceWriteSchema>;

@@ -1,4 +1,4 @@
-import { type DeviceWrite, VigilError } from "@vigil/shared";
+import { type ByteWrite, VigilError } from "@vigil/shared";
 import type { Attributes, BuildContext, Model } from "../../resource.js";
 import { nonZero, within } from "../../values.js";
 import type { Motor } from "../motor.js";
@@ -36,7 +36,7 @@ function createOdriveMotor(context: BuildContext, drives: DriveSet): Motor {
 
   const checkRpm = (rpm: number) => within(rpm, `the speed of "${name}"`, -maxRpm, maxRpm, "rpm (max_rpm)");
   const position = async () => (await axis.feedback()).turns - zeroTurns;
-  const emergencyStop: readonly DeviceWrite[] = [
+  const emergencyStop: readonly ByteWrite[] = [
     { path, hex: Buffer.from(emergencyLines(settings.axis), "latin1").toString("hex"), baudRate },
   ];
 
