@@ -43,13 +43,17 @@ const MAIN = {
   "part-agent": new URL("main.js", import.meta.resolve("@vigil/part-agent")),
 } as const;
 
-export function startApp(app: keyof typeof MAIN, configFile: string, namespace?: string): AppProcess {
+export function startApp(
+  app: keyof typeof MAIN,
+  configFile: string,
+  { namespace, env }: { readonly namespace?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): AppProcess {
   const command = [process.execPath, fileURLToPath(MAIN[app]), "--config", configFile];
   const whole = namespace === undefined ? command : ["ip", "netns", "exec", namespace, ...command];
   const child = spawn(whole[0]!, whole.slice(1), {
     stdio: ["ignore", "ignore", "pipe"],
     // An app that outlives its test would go on holding ports: it watches for this process's end.
-    env: { ...process.env, VIGIL_PARENT_PID: String(process.pid) },
+    env: { ...process.env, ...env, VIGIL_PARENT_PID: String(process.pid) },
   });
   keep(child);
   const log: LogLine[] = [];

@@ -1,9 +1,12 @@
-import { existsSync, readFileSync } from "node:fs";
-import { until } from "./until.js";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { monotonicMs, until } from "./until.js";
 
 /** One command that reached the simulated hardware, as its log has it. */
 export interface DeviceCommand {
-  /** CLOCK_MONOTONIC, in ms. */
+  /**
+   * CLOCK_MONOTONIC, in ms. A sentinel's stop is bytes that were fixed long before: its time is that of its being read,
+   * which is later by as long as nobody looked.
+   */
   readonly t: number;
   readonly device: string;
   readonly command: string;
@@ -21,30 +24,51 @@ export interface DeviceLog {
 }
 
 export function createDeviceLog(file: string): DeviceLog {
-  const all = (): DeviceCommand[] => {
-    if (!existsSync(file)) return [];
-    const text = readFileSync(file, "utf8");
+  const commands: DeviceCommand[] = [];
+  let readBytes = 0;
+  /** Reads on from where it stopped: a log of many runs is long. */
+  const readOn = (): DeviceCommand[] => {
+    const text = readFrom(file, readBytes);
+    const readAt = monotonicMs();
     // The last line may still be in the writing.
-    return text
-      .slice(0, text.lastIndexOf("\n") + 1)
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as DeviceCommand);
+    const whole = text.subarray(0, text.lastIndexOf("\n") + 1);
+    readBytes += whole.length;
+    for (const line of whole.toString("utf8").split("\n")) {
+      if (line !== "") commands.push({ t: readAt, ...JSON.parse(line) } as DeviceCommand);
+    }
+    return commands;
   };
   return {
     file,
-    all,
-    after: (count) => all().slice(count),
+    all: () => [...readOn()],
+    after: (count) => readOn().slice(count),
     came: (what, matches, from = 0) =>
-      until(`the hardware gets ${what}`, () => all().slice(from).find(matches)).catch((error: Error) => {
+      until(`the hardware gets ${what}`, () => readOn().slice(from).find(matches)).catch((error: Error) => {
         throw new Error(
-          `${error.message}; it got:\n${all()
+          `${error.message}; it got:\n${readOn()
             .slice(from)
             .map((line) => JSON.stringify(line))
             .join("\n")}`,
         );
       }),
   };
+}
+
+/** What a file holds from an offset on; nothing before it exists. */
+function readFrom(file: string, offset: number): Buffer {
+  let handle: number;
+  try {
+    handle = openSync(file, "r");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return Buffer.alloc(0);
+    throw error;
+  }
+  try {
+    const bytes = Buffer.alloc(Math.max(0, fstatSync(handle).size - offset));
+    return bytes.subarray(0, readSync(handle, bytes, 0, bytes.length, offset));
+  } finally {
+    closeSync(handle);
+  }
 }
 
 /** A command that ends motion: of a driver, or of the sentinel that acts when its agent cannot. */

@@ -35,10 +35,16 @@ export interface RobotOptions {
   readonly attributes?: Readonly<Record<string, Json>>;
   /** More keys beside a component's attributes, by name. */
   readonly components?: Readonly<Record<string, Json>>;
+  /** Whole components beside the rig's own, by part; `log_path` is added to their attributes. */
+  readonly more?: Readonly<Partial<Record<PartName, readonly Json[]>>>;
+  /** More environment of the part-agents. */
+  readonly partEnv?: Readonly<Record<string, string>>;
   /** Keys of gateway.json that replace the rig's. */
   readonly gateway?: Json;
   /** Does not wait until the robot is ready. */
   readonly unready?: boolean;
+  /** What carries a part's commands; absent: as the part chooses by itself. */
+  readonly carriers?: Readonly<Partial<Record<PartName, "webrtc" | "websocket">>>;
   /** Parts that are configured at the gateway but not started. */
   readonly absent?: readonly PartName[];
 }
@@ -132,7 +138,12 @@ export async function startRobot(options: RobotOptions = {}): Promise<Robot> {
     const redis =
       options.redisUrl && (network && options.partRedisUrl ? options.partRedisUrl(network) : options.redisUrl);
     const configFile = write(`${name}.json`, {
-      part: { name, gateway: `ws://${address}:${port}`, secret: SECRET },
+      part: {
+        name,
+        gateway: `ws://${address}:${port}`,
+        secret: SECRET,
+        ...(options.carriers?.[name] && { carrier: options.carriers[name] }),
+      },
       leases: redis ? { store: "redis", url: redis } : { store: "gateway" },
       metrics: { bind_address: "127.0.0.1:0" },
       components: components(log),
@@ -140,7 +151,10 @@ export async function startRobot(options: RobotOptions = {}): Promise<Robot> {
     // As under any supervisor: an agent that a busy machine kept from turning for half a second, and that its sentinel
     // has ended for it, starts again.
     const start = (): AppProcess => {
-      const started = startApp("part-agent", configFile, network?.namespaces[name]);
+      const started = startApp("part-agent", configFile, {
+        namespace: network?.namespaces[name],
+        env: options.partEnv,
+      });
       started.ended.then((how) => {
         if (how === "SIGKILL" && !started.isTouched && process === started) process = start();
       });
@@ -188,7 +202,11 @@ export async function startRobot(options: RobotOptions = {}): Promise<Robot> {
       ],
     };
     for (const name of ["main", "arm"] as const) {
-      if (!options.absent?.includes(name)) parts.push(startPart(name, layouts[name]));
+      const layout = (log_path: string) => [
+        ...layouts[name](log_path),
+        ...(options.more?.[name] ?? []).map((more) => ({ ...more, attributes: { log_path } })),
+      ];
+      if (!options.absent?.includes(name)) parts.push(startPart(name, layout));
     }
     const robot: Robot = {
       get url() {

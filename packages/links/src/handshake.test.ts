@@ -103,6 +103,17 @@ test("versions one minor apart work together, others say which is older", () => 
   assert.throws(() => shakeHands({ part: "s", gateway: "s" }, change), refusedWith("bad_request", /update the older/));
 });
 
+test("what a stranger calls itself does not come to the log unless it could be a part's name", () => {
+  for (const name of ["", "arm\nlevel=error", "caf\u00e9", "x".repeat(101), "-arm"]) {
+    const gateway = createGatewayHandshake({ random: systemRandom, send() {}, secretOf: () => "s" }, "1");
+    const hello = { part: name, nonce: new Uint8Array(32), bootId: "b", generation: 0, protocol: "1.0", software: "1" };
+    assert.throws(
+      () => gateway.receive(overTheWire({ case: "hello", value: hello })),
+      refusedWith("bad_frame", /name/),
+    );
+  }
+});
+
 test("frames out of turn are refused", () => {
   const gateway = createGatewayHandshake({ random: systemRandom, send() {}, secretOf: () => "s" }, "1");
   assert.throws(

@@ -1,3 +1,4 @@
+import { asciiText } from "@vigil/protocol";
 import { type Random, VigilError } from "@vigil/shared";
 import { type ControlInit, type ControlMessage, compatible, LINK_PROTOCOL } from "./control.js";
 import { type HandshakeNonces, NONCE_BYTES, proofMatches, proofOf } from "./proofs.js";
@@ -32,10 +33,11 @@ export function createGatewayHandshake(
     receive(message) {
       if (!pending && message.case === "hello") {
         const { part, nonce, bootId, generation, protocol, software: theirs } = message.value;
+        if (!isPartName(part)) throw new VigilError("bad_frame", "whoever dialled says no name that a part may have");
         if (!compatible(protocol)) {
           throw new VigilError(
             "bad_request",
-            `part ${part} speaks link protocol ${protocol || "(none)"}, this gateway ${LINK_PROTOCOL}: update the older of the two`,
+            `part ${part} speaks link protocol ${readableVersion(protocol)}, this gateway ${LINK_PROTOCOL}: update the older of the two`,
           );
         }
         if (nonce.length !== NONCE_BYTES) throw new VigilError("bad_frame", "the part's nonce has the wrong length");
@@ -63,6 +65,19 @@ export function createGatewayHandshake(
       throw new VigilError("bad_frame", `a ${message.case} frame has no place in the handshake`);
     },
   };
+}
+
+/**
+ * What the configuration lets a part be called (compat.md, section 1). Names and versions are said by who has proved
+ * nothing yet, and come to the log: they are no place for control characters or megabytes.
+ */
+const PART_NAME = /^[a-zA-Z0-9][-\w]{0,99}$/;
+const VERSION = /^\d{1,5}\.\d{1,5}$/;
+
+export const isPartName = (name: string): boolean => PART_NAME.test(name);
+
+function readableVersion(protocol: string): string {
+  return VERSION.test(protocol) ? protocol : "(none that is known here)";
 }
 
 /** What a part learns from its handshake. */
@@ -104,14 +119,16 @@ export function createPartHandshake(
   });
   return {
     receive(message) {
-      if (message.case === "refusal") throw new VigilError("unauthenticated", message.value.message);
+      if (message.case === "refusal") {
+        throw new VigilError("unauthenticated", asciiText(message.value.message));
+      }
       if (!nonces && message.case === "challenge") {
         const { nonce, proof, protocol, software: gatewaySoftware } = message.value;
         const candidate = { part: identity.name, partNonce, gatewayNonce: nonce };
         if (!compatible(protocol)) {
           throw new VigilError(
             "bad_request",
-            `the gateway speaks link protocol ${protocol}, this part ${LINK_PROTOCOL}`,
+            `the gateway speaks link protocol ${readableVersion(protocol)}, this part ${LINK_PROTOCOL}`,
           );
         }
         if (!proofMatches(proofOf(identity.secret, "vigil gateway", candidate), proof)) {

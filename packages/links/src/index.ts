@@ -1,3 +1,4 @@
+export * from "./challenge-period.js";
 export * from "./control.js";
 export * from "./frame-sender.js";
 export * from "./handshake.js";
@@ -6,3 +7,4 @@ export * from "./link-calls.js";
 export * from "./link-frame.js";
 export * from "./proofs.js";
 export * from "./relayed.js";
+export * from "./turn-cork.js";

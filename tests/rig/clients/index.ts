@@ -22,17 +22,21 @@ export function clientMissing(kind: ClientKind): string | undefined {
   return undefined;
 }
 
-/** Starts a client and lets it dial the robot. */
-export function startClient(robot: Robot, kind: ClientKind, host = ROBOT): Promise<Client> {
-  const dial = { way: kind.slice(kind.indexOf("-") + 1), url: robot.url, host };
-  if (kind.startsWith("page")) return startPage(kind, findChromium()!, dial);
+/** Starts a client and lets it dial the robot; it may live in a network namespace. */
+export function startClient(robot: Robot, kind: ClientKind, host = ROBOT, namespace?: string): Promise<Client> {
+  const way = kind.slice(kind.indexOf("-") + 1);
+  // In a namespace of its own localhost means the robot: SDKs dial directly only what they think is near.
+  const isNamed = namespace !== undefined && way === "grpc" && kind !== "raw-grpc";
+  const dial = { way, url: isNamed ? `http://localhost:${robot.port}` : robot.url, host };
+  if (kind.startsWith("page")) return startPage(kind, findChromium()!, dial, namespace);
+  const within = namespace === undefined ? [] : ["ip", "netns", "exec", namespace];
   if (kind.startsWith("py")) {
     const found = findPython();
     if ("missing" in found) throw new Error(found.missing);
-    return startProgram(kind, [found.python, PYTHON_CLIENT], dial);
+    return startProgram(kind, [...within, found.python, PYTHON_CLIENT], dial);
   }
   const program = kind === "raw-grpc" ? RAW_CLIENT : fileURLToPath(NODE_CLIENT);
-  return startProgram(kind, [process.execPath, program], dial);
+  return startProgram(kind, [...within, process.execPath, program], dial);
 }
 
 /** Runs `use` with a client that is gone afterwards. */

@@ -1,5 +1,8 @@
 import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PAGE_CLIENT } from "@vigil/viam-client";
 import { chromium } from "playwright-core";
@@ -44,11 +47,9 @@ function bundlePage(): Promise<string> {
 /** Serves the page from a port of its own on loopback, which is an origin of its own. */
 async function servePage(script: string): Promise<{ server: Server; url: string }> {
   const server = createServer((request, response) => {
-    const isScript = request.url === "/page.js";
-    response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-    response.end(
-      isScript ? script : '<!doctype html><title>client</title><script type="module" src="/page.js"></script>',
-    );
+    const { contentType, body } = answerOf(request.url!, script);
+    response.setHeader("content-type", contentType);
+    response.end(body);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();
@@ -56,16 +57,45 @@ async function servePage(script: string): Promise<{ server: Server; url: string 
   return { server, url: `http://127.0.0.1:${address.port}/` };
 }
 
+function answerOf(path: string, script: string): { contentType: string; body: string } {
+  return path.endsWith("/page.js")
+    ? { contentType: "text/javascript", body: script }
+    : {
+        contentType: "text/html",
+        body: '<!doctype html><title>client</title><script type="module" src="/page.js"></script>',
+      };
+}
+
+/** A program that becomes the browser inside a namespace: playwright starts one executable. */
+function writeLauncher(executablePath: string, namespace: string): { path: string; remove(): void } {
+  const directory = mkdtempSync(join(tmpdir(), "vigil-browser-"));
+  const path = join(directory, "browser");
+  writeFileSync(path, `#!/bin/sh\nexec ip netns exec ${namespace} ${executablePath} "$@"\n`, { mode: 0o755 });
+  return { path, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
 /** A page in a browser of its own: killing the browser's process is the death of the client. */
 export async function startPage(
   kind: ClientKind,
   executablePath: string,
   dial: { readonly way: string; readonly url: string; readonly host: string },
+  namespace?: string,
 ): Promise<Client> {
-  const { server, url } = await servePage(await bundlePage());
-  const browserServer = await chromium.launchServer({ executablePath, headless: true, args: FLAGS });
+  const script = await bundlePage();
+  const { server, url } = await servePage(script);
+  const launcher = namespace === undefined ? undefined : writeLauncher(executablePath, namespace);
+  const browserServer = await chromium.launchServer({
+    executablePath: launcher?.path ?? executablePath,
+    headless: true,
+    args: FLAGS,
+  });
   const browser = await chromium.connect(browserServer.wsEndpoint());
-  const page = await browser.newPage();
+  // Browsers ask people whether a page may reach into their network.
+  const context = await browser.newContext({ permissions: ["local-network-access"] });
+  const page = await context.newPage();
+  // In a namespace of its own the browser reaches nothing but the robot.
+  if (namespace !== undefined)
+    await page.route(`${url}**`, (route) => route.fulfill(answerOf(route.request().url(), script)));
   page.setDefaultTimeout(PAGE_PATIENCE_MS);
   const said: string[] = [];
   page.on("console", (message) => said.push(message.text()));
@@ -92,7 +122,15 @@ export async function startPage(
     get pid() {
       return process.pid!;
     },
-    signal: (signal) => void process.kill(signal),
+    // A browser is several processes, in a group of their own; what one of them does is the client's doing.
+    signal: (signal) => void globalThis.process.kill(-process.pid!, signal),
+    async perform(verb, ...args) {
+      if (verb !== "hang") return perform(verb, args);
+      // It never comes back; the browser's end rejects it.
+      page.evaluate("for (;;);").catch(() => undefined);
+      return undefined;
+    },
+    redial: () => perform("dial", [dial.way, dial.url, dial.host]).then(() => undefined),
     kill() {
       const at = monotonicMs();
       process.kill("SIGKILL");
@@ -102,6 +140,7 @@ export async function startPage(
       const ended = process.exitCode === null && process.signalCode === null ? once(process, "exit") : undefined;
       process.kill("SIGKILL");
       await ended;
+      launcher?.remove();
       server.closeAllConnections();
       server.close();
     },

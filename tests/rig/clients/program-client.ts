@@ -66,6 +66,8 @@ export async function startProgram(
       return child.pid!;
     },
     signal: (signal) => void child.kill(signal),
+    perform: (verb, ...args) => perform(verb, args),
+    redial: () => perform("dial", [dial.way, dial.url, dial.host]).then(() => undefined),
     kill() {
       const at = monotonicMs();
       child.kill("SIGKILL");

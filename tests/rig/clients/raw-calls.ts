@@ -1,4 +1,5 @@
 import { connect, type IncomingHttpHeaders } from "node:http2";
+import { connect as connectTcp, type Socket } from "node:net";
 import {
   create,
   createFileRegistry,
@@ -23,10 +24,18 @@ export interface RawCalls {
   call(method: string, request: JsonObject, headers?: Readonly<Record<string, string>>): Promise<JsonObject>;
   /** A request of any bytes. @throws ClientError with the gRPC code */
   callBytes(method: string, request: Uint8Array): Promise<void>;
+  /** Ends its connections as a program does that closes its socket, or that leaves bytes unread. */
+  hangUp(how: "fin" | "rst"): void;
 }
 
 export function createRawCalls(url: string): RawCalls {
-  const transport: Transport = createGrpcTransport({ baseUrl: url });
+  const sockets = new Set<Socket>();
+  const createConnection = ({ hostname, port }: URL): Socket => {
+    const socket = connectTcp(Number(port), hostname);
+    sockets.add(socket);
+    return socket.once("close", () => sockets.delete(socket));
+  };
+  const transport: Transport = createGrpcTransport({ baseUrl: url, nodeOptions: { createConnection } });
   const reflection = createClient(ServerReflection, transport);
   const registries = new Map<string, Promise<FileRegistry>>();
 
@@ -108,6 +117,9 @@ export function createRawCalls(url: string): RawCalls {
         message,
       );
       return toJson(desc.output, response.message, { registry }) as JsonObject;
+    },
+    hangUp(how) {
+      for (const socket of sockets) how === "fin" ? socket.destroy() : socket.resetAndDestroy();
     },
     callBytes: (method, request) => callBytes(url, method, request),
   };

@@ -13,7 +13,7 @@ const label = ({ subtype, name }: Name) => `${subtype}/${name}`;
 
 // A client without any SDK, and so without sessions.
 serveVerbs(async (_way, url) => {
-  const { call } = createRawCalls(url!);
+  const { call, hangUp } = createRawCalls(url!);
   const base = (method: string, more = {}) => call(`${BASE}/${method}`, { name: "base", ...more });
   const arm = (method: string, more = {}) => call(`${ARM}/${method}`, { name: "arm", ...more });
   await call(`${ROBOT}/ResourceNames`, {});
@@ -67,7 +67,7 @@ serveVerbs(async (_way, url) => {
       await Promise.all(Array.from({ length: inFlight }, worker));
       return times;
     },
-    // It has none of its own: its connection ends with its process.
-    disconnect: async () => undefined,
+    disconnect: async () => hangUp("fin"),
+    reset: async () => hangUp("rst"),
   };
 });

@@ -1,3 +1,4 @@
+import { type Corkable, createTurnCork } from "@vigil/links";
 import type { WebSocket } from "ws";
 
 /** Largest frame on a part's sockets: an inventory with all its service descriptors, or a packet of a call. */
@@ -14,7 +15,9 @@ export interface FrameSocket {
   close(): void;
 }
 
-export function createFrameSocket(socket: WebSocket): FrameSocket {
+/** @param tcp the socket that the WebSocket runs on. */
+export function createFrameSocket(socket: WebSocket, tcp: Corkable): FrameSocket {
+  const corkTurn = createTurnCork(tcp);
   // A socket that breaks closes as well: the close is what matters.
   socket.on("error", () => socket.terminate());
   return {
@@ -24,6 +27,7 @@ export function createFrameSocket(socket: WebSocket): FrameSocket {
         socket.terminate();
         return false;
       }
+      corkTurn();
       socket.send(bytes);
       return true;
     },

@@ -3,6 +3,7 @@ import {
   type ControlMessage,
   createLinkCalls,
   type LinkCalls,
+  linkChallengePeriodMs,
   NONCE_BYTES,
   type ProvenPart,
 } from "@vigil/links";
@@ -14,7 +15,7 @@ import type {
   States,
   StopReport,
 } from "@vigil/protocol/gen/vigil/link/v1/link_pb.js";
-import { fenceOf, LINK_FRESH_MS } from "@vigil/safety";
+import { fenceOf, LATE_TICK_MS, LINK_FRESH_MS } from "@vigil/safety";
 import { type Clock, Code, createEmitter, type Emitter, every, type Random, VigilError } from "@vigil/shared";
 
 /** What carries the calls of a link. */
@@ -85,13 +86,18 @@ export interface PartLinkDeps {
   onBadFrame(reason: string): void;
 }
 
-/** Challenges over the link: ten within the time after which it counts as lost (R1). */
-const CHALLENGE_PERIOD_MS = LINK_FRESH_MS / 10;
+/** Probes without an answer that are remembered: twice those of the time after which the link counts as lost. */
+const LOST_LINK_TWICE_MS = 2 * LINK_FRESH_MS;
 /** A command on the control path (StopAll, re-arm) has as long as the slowest default stop and its first retry. */
 const COMMAND_TIMEOUT_MS = 5000;
 
-export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
+export interface PartLinkOptions {
+  readonly windowMs: number;
+}
+
+export function createPartLink(deps: PartLinkDeps, part: ProvenPart, options: PartLinkOptions): PartLink {
   const { clock } = deps;
+  const periodMs = linkChallengePeriodMs(options.windowMs);
   const events = createEmitter<PartLinkEvents>();
   const fences = new Map<string, string>();
   const usedAt = new Map<string, number>();
@@ -103,7 +109,11 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
   let storeAway = false;
   let path: DataPath | undefined;
   let calls: LinkCalls | undefined;
+  /** Nothing is judged by what came before this. */
   let lastSignAt = clock.now();
+  let turnAt = clock.now();
+  /** Silence was laid to this process since the part was heard last. */
+  let isExcused = false;
   let roundTripMs: number | undefined;
   let nextCommand = 1n;
   let isDown = false;
@@ -113,9 +123,16 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
   const unavailable = (): VigilError =>
     new VigilError("part_offline", `part ${part.name} is not linked at the moment; retry when it is back`);
 
-  const challenge = every(clock, CHALLENGE_PERIOD_MS, () => {
-    if (clock.now() - lastSignAt > LINK_FRESH_MS) return link.close("silent");
-    if (probes.size < 2 * (LINK_FRESH_MS / CHALLENGE_PERIOD_MS)) probe();
+  const challenge = every(clock, periodMs, () => {
+    const now = clock.now();
+    // What this process did not read while it stood still is no silence of the part's; once, or it might never judge.
+    if (now - turnAt > periodMs + LATE_TICK_MS && !isExcused) {
+      lastSignAt = now;
+      isExcused = true;
+    }
+    turnAt = now;
+    if (now - lastSignAt > LINK_FRESH_MS) return link.close("silent");
+    if (probes.size < LOST_LINK_TWICE_MS / periodMs) probe();
     path?.challenge?.();
   });
 
@@ -131,6 +148,7 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart): PartLink {
 
   function sign(at: number): void {
     lastSignAt = Math.max(lastSignAt, at);
+    isExcused = false;
   }
 
   const handlers: { [K in ControlMessage["case"]]?: (value: Extract<ControlMessage, { case: K }>["value"]) => void } = {

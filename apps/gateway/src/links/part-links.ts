@@ -5,6 +5,7 @@ import {
   createGatewayHandshake,
   decodeControl,
   encodeControl,
+  isPartName,
   leaseReplyFrame,
   type ProvenPart,
   proofMatches,
@@ -94,6 +95,7 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
         onBadFrame: (reason) => log.warn({ part: proven.name, reason }, "bad frame on a part link"),
       },
       proven,
+      { windowMs: options.windowMs },
     );
     const token = uuid(random);
     dataTokens.set(token, link);
@@ -206,7 +208,7 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
             if (early.length < 16) early.push(message);
             return;
           }
-          if (message.case === "hello") claimed = message.value.part;
+          if (message.case === "hello" && isPartName(message.value.part)) claimed = message.value.part;
           const proven = handshake.receive(message);
           if (!proven) return;
           establishing = true;

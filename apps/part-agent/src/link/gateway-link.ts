@@ -4,9 +4,11 @@ import {
   createFrameSender,
   createLinkCalls,
   createPartHandshake,
+  createTurnCork,
   decodeControl,
   encodeControl,
   type LinkCalls,
+  linkChallengePeriodMs,
   NONCE_BYTES,
   type PartIdentity,
   type ProvenGateway,
@@ -14,7 +16,6 @@ import {
   proofOf,
 } from "@vigil/links";
 import { answerWith, type CallHandler, createStatus, type FramePriority } from "@vigil/protocol";
-import { LINK_FRESH_MS } from "@vigil/safety";
 import { type Clock, Code, every, type Logger, type Random, type Timer, VigilError } from "@vigil/shared";
 import { createDialer, type Peer } from "@vigil/transport";
 import { WebSocket } from "ws";
@@ -58,15 +59,13 @@ export interface GatewayLinkOptions {
 
 const NOT_LINKED = answerWith(createStatus(Code.unavailable, "the gateway is not linked at the moment; retry"));
 
-/** Ten challenges within the time that proves the link (rules.md, R1, R3). */
-const CHALLENGE_PERIOD_MS = LINK_FRESH_MS / 10;
 /** First pause between dials and the longest, in ms: soon enough that nobody waits, rare enough to be no load. */
 const RETRY_MIN_MS = 100;
 const RETRY_MAX_MS = 2000;
 /** A data channel on the same network opens within 100 ms; where UDP is blocked it never does. */
 const DATA_CHANNEL_TIMEOUT_MS = 5000;
 const HANDSHAKE_TIMEOUT_MS = 5000;
-/** Twice what can be unanswered before the link counts as lost. */
+/** Challenges of twice the time for which the answer to one counts: older ones prove nothing any more. */
 const MAX_OPEN_PROBES = 20;
 
 export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOptions): GatewayLink {
@@ -125,7 +124,7 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
     const end = (error: VigilError) => {
       if (over) return;
       over = true;
-      challenge.cancel();
+      challenge?.cancel();
       calls?.closeAll(createStatus(Code.unavailable, "the link between part and gateway is lost"));
       void peer?.close();
       dataSocket?.terminate();
@@ -142,7 +141,8 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
       for (const key of probes.keys()) if (probes.size > MAX_OPEN_PROBES) probes.delete(key);
       send({ case: "probe", value: { nonce } });
     };
-    const challenge = every(clock, CHALLENGE_PERIOD_MS, challengePath);
+    /** Runs from the welcome on, which says the window: before it there is no path to challenge. */
+    let challenge: Timer | undefined;
 
     const attach = (sendData: (bytes: Uint8Array, priority: FramePriority) => void) => {
       calls = createLinkCalls({
@@ -188,14 +188,24 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
       url.searchParams.set("token", token);
       const data = new WebSocket(url, { rejectUnauthorized: options.tlsVerify, perMessageDeflate: false });
       dataSocket = data;
+      let corkTurn: (() => void) | undefined;
       data.on("error", (error) => end(VigilError.from(error, "part_offline")));
       data.on("close", () => end(new VigilError("part_offline", "the data socket is closed")));
-      data.on("open", () => attach((bytes) => data.send(bytes)));
+      data.on("upgrade", ({ socket: tcp }) => {
+        corkTurn = createTurnCork(tcp);
+      });
+      data.on("open", () =>
+        attach((bytes) => {
+          corkTurn?.();
+          data.send(bytes);
+        }),
+      );
       data.on("message", (bytes) => calls?.receive(bytes as Buffer));
     }
 
     function onWelcome(welcome: ProvenGateway): void {
       gateway = welcome;
+      challenge = every(clock, linkChallengePeriodMs(welcome.windowMs), challengePath);
       deps.welcomed(welcome);
       if (options.carrier === "websocket" || !welcome.dataChannel) return bringUpSocket(welcome.dataToken);
       bringUpDataChannel(welcome).catch((error) => {

@@ -15,7 +15,7 @@ export interface Forwarder {
   close(): Promise<void>;
 }
 
-export async function startForwarder(serverPort: number): Promise<Forwarder> {
+export async function startForwarder(serverPort: number, address = "127.0.0.1"): Promise<Forwarder> {
   const pairs = new Set<{ readonly client: Socket; readonly upstream: Socket }>();
   const held = new Set<"to-server" | "to-client">();
   let target = serverPort;
@@ -40,7 +40,7 @@ export async function startForwarder(serverPort: number): Promise<Forwarder> {
     }
     apply();
   });
-  server.listen(0, "127.0.0.1");
+  server.listen(0, address);
   await once(server, "listening");
 
   function apply(): void {
@@ -60,10 +60,10 @@ export async function startForwarder(serverPort: number): Promise<Forwarder> {
     for (const { client } of pairs) client.destroy();
   }
 
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
+  const bound = server.address();
+  if (bound === null || typeof bound === "string") throw new Error("no port");
   return {
-    port: address.port,
+    port: bound.port,
     leadTo(port) {
       target = port;
     },

@@ -1,0 +1,3 @@
+export { createFrameSocket } from "./control-socket.js";
+export type { PartLink } from "./part-link.js";
+export { createPartLinks, type PartLinks } from "./part-links.js";

@@ -1,0 +1,1 @@
+export * from "./frame-corpus.js";
