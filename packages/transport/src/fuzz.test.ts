@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
 import { test } from "node:test";
 import fc from "fast-check";
 import { createChallenger } from "./challenger.js";
 import { splitRecords } from "./dtls-records.js";
 import { createPacket, splitChunks } from "./sctp-chunks.js";
+import { FUZZ_SEED, mutationsOf, readCorpus } from "./testing/corpus.js";
 import { sendRawRecord } from "./testing/raw-sctp.js";
-import { deps, openLinkRig, pause, until } from "./testing/rig.js";
+import { deps, type OpenLinkRig, openLinkRig, pause, until } from "./testing/rig.js";
 import { associationOf } from "./werift-internals.js";
-
-const SEED = 20_240_601;
 
 const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((array) => Buffer.from(array));
 
@@ -62,7 +62,7 @@ test("splitting records reads nothing beyond its datagram and never throws", () 
         for (const record of records) assert.equal(record.fragment.length, record.header.contentLen);
       },
     ),
-    { seed: SEED, numRuns: 2000 },
+    { seed: FUZZ_SEED, numRuns: 2000 },
   );
 });
 
@@ -82,36 +82,73 @@ test("splitting chunks reads nothing beyond its packet and never throws", () => 
         );
       },
     ),
-    { seed: SEED, numRuns: 2000 },
+    { seed: FUZZ_SEED, numRuns: 2000 },
   );
 });
 
-test("2,000 datagrams of DTLS junk on the path of a connection change nothing", async () => {
+/** A connection whose client's messages come back, with the network between its ends laid open. */
+async function openEcho(): Promise<OpenLinkRig & { echo(): Promise<void> }> {
   const rig = await openLinkRig({ forwarded: true });
-  const junk = fc.sample(fc.oneof(recordLike, bytes(120)), { seed: SEED, numRuns: 2000 });
-  for (const [index, datagram] of junk.entries()) {
-    rig.forwarder!.injectToServer(datagram);
-    rig.forwarder!.injectToClient(datagram);
-    if (index % 100 === 99) await pause(1);
-  }
-  assert.deepEqual(rig.record.evidence, []);
-  await stillAlive(rig);
-});
-
-test("2,000 packets of SCTP junk from an authenticated peer end nothing but at most that peer", async () => {
-  const bystander = await openLinkRig();
-  const junk = fc.sample(
-    fc.oneof(
-      fc.array(chunkLike, { minLength: 1, maxLength: 3 }).map((all) => Buffer.concat(all)),
-      bytes(100),
-    ),
-    {
-      seed: SEED,
-      numRuns: 2000,
+  rig.server.data.onMessage((message) => rig.server.data.send(message));
+  let echoed = 0;
+  rig.client.data.onMessage(() => echoed++);
+  return {
+    ...rig,
+    async echo() {
+      const before = echoed;
+      rig.client.data.send("still there?");
+      await until(() => echoed > before, `an echo (seed ${FUZZ_SEED})`);
     },
+  };
+}
+
+for (const kind of ["dtls", "stun"] as const) {
+  test(`whatever ${kind} comes from the network, to both ends and from strangers: the connection goes on`, async (t) => {
+    t.diagnostic(`seed ${FUZZ_SEED}; FUZZ_SEED=... for another one`);
+    const rig = await openEcho();
+    const stranger = createSocket("udp4");
+    const entries = readCorpus(kind);
+    const junk = [
+      ...entries.map(({ bytes }) => bytes),
+      ...fc.sample(fc.oneof({ weight: 4, arbitrary: mutationsOf(entries) }, recordLike, bytes(120)), {
+        seed: FUZZ_SEED,
+        numRuns: 2000,
+      }),
+    ];
+    for (const [index, datagram] of junk.entries()) {
+      rig.forwarder!.injectToServer(datagram);
+      rig.forwarder!.injectToClient(datagram);
+      stranger.send(datagram, rig.forwarder!.serverPort, "127.0.0.1");
+      if (index % 50 === 49) await pause(1);
+      if (index % 500 === 499) await rig.echo();
+    }
+    assert.ok(!rig.record.evidence.some((sign) => sign.kind === "transport"), "nobody was challenged");
+    await rig.echo();
+    stranger.close();
+    await stillAlive(rig);
+  });
+}
+
+test("whatever SCTP comes from an authenticated peer: it ends at most that peer, and others notice nothing", async (t) => {
+  t.diagnostic(`seed ${FUZZ_SEED}; FUZZ_SEED=... for another one`);
+  const bystander = await openEcho();
+  const entries = readCorpus("sctp");
+  const chunks = fc.oneof(
+    { weight: 3, arbitrary: mutationsOf(entries) },
+    fc.array(chunkLike, { minLength: 1, maxLength: 3 }).map((all) => Buffer.concat(all)),
+    bytes(100),
   );
+  const junk = [
+    ...entries.map(({ bytes }) => bytes),
+    ...fc.sample(chunks, { seed: FUZZ_SEED, numRuns: 2000 }),
+    // Neighbours matter: several of them in one packet.
+    ...fc.sample(
+      fc.array(chunks, { minLength: 2, maxLength: 4 }).map((all) => Buffer.concat(all)),
+      { seed: FUZZ_SEED, numRuns: 300 },
+    ),
+  ];
   let rig = await openLinkRig();
-  for (const [index, chunks] of junk.entries()) {
+  for (const [index, bytes] of junk.entries()) {
     if (rig.client.state === "closed" || rig.server.state === "closed") {
       await rig.close();
       rig = await openLinkRig();
@@ -119,14 +156,43 @@ test("2,000 packets of SCTP junk from an authenticated peer end nothing but at m
     }
     const { localPort, remotePort, remoteVerificationTag } = associationOf(rig.connection);
     const ports = { localPort, remotePort: remotePort!, verificationTag: remoteVerificationTag };
-    sendRawRecord(rig.connection, index % 10 === 0 ? chunks : createPacket(ports, { type: 0, bytes: chunks }));
+    sendRawRecord(rig.connection, index % 10 === 9 ? bytes : createPacket(ports, { type: 0, bytes }));
     if (index % 50 === 49) await pause(1);
+    if (index % 500 === 499) await bystander.echo();
   }
   await rig.close();
+  await bystander.echo();
   await stillAlive(bystander);
 });
 
-async function stillAlive(rig: Awaited<ReturnType<typeof openLinkRig>>): Promise<void> {
+test("whatever a peer says on the negotiation channel: it ends at most that peer, and others notice nothing", async (t) => {
+  t.diagnostic(`seed ${FUZZ_SEED}; FUZZ_SEED=... for another one`);
+  const bystander = await openEcho();
+  const entries = readCorpus("frames");
+  // Changes of the base64 seldom leave JSON; changes of what it stands for do.
+  const texts = entries.map(({ name, bytes }) => ({ name, bytes: Buffer.from(bytes.toString("latin1"), "base64") }));
+  const said = [
+    ...entries.map(({ bytes }) => bytes.toString("latin1")),
+    ...fc
+      .sample(mutationsOf(texts), { seed: FUZZ_SEED, numRuns: 400 })
+      .map((bytes) => bytes.toString("base64"))
+      .filter((text) => text !== ""),
+  ];
+  let rig = await openEcho();
+  for (const [index, text] of said.entries()) {
+    if (rig.client.state === "closed" || rig.server.state === "closed") {
+      await rig.close();
+      rig = await openEcho();
+    }
+    rig.client.negotiation.send(text);
+    if (index % 50 === 49) await pause(1);
+  }
+  await rig.close();
+  await bystander.echo();
+  await stillAlive(bystander);
+});
+
+async function stillAlive(rig: OpenLinkRig): Promise<void> {
   const challenger = createChallenger({ clock: deps.clock, peer: rig.server }, { intervalMs: 20 });
   await until(() => rig.record.evidence.some(({ kind }) => kind === "transport"), "the connection still works");
   challenger.stop();

@@ -5,6 +5,8 @@ import { isDirectlyAttached, type Peer } from "@vigil/transport";
 import type { Client } from "../admission/client.js";
 import type { Caller, ClientConnection } from "../port/index.js";
 import type { SessionKeeper } from "../sessions/session-keeper.js";
+import { createSharedConnections } from "./shared-connections.js";
+import { machineBootTimeMs, watchSleep } from "./sleep-watch.js";
 
 /** Every connected client with its signs of life, whatever carries it. */
 export interface Clients {
@@ -29,6 +31,8 @@ export interface HttpCaller extends Pick<Caller, "remoteAddress" | "origin" | "u
 export interface ClientsDeps {
   readonly clock: Clock;
   readonly random: Random;
+  /** CLOCK_BOOTTIME; the machine's own by default. */
+  readonly bootTimeMs?: () => number;
   readonly log: Logger;
   readonly keeper: SessionKeeper;
   arrivedAt(): number;
@@ -55,7 +59,7 @@ const FAREWELL_MS = 100;
  * datagrams a second for each client, so the pace slows down beyond QUICK_CLIENTS of them.
  */
 const QUICK_CHALLENGE_MS = 50;
-const QUICK_CLIENTS = 50;
+const QUICK_CLIENTS = 10;
 /** Challenges in a row without an answer after which a client's port is knocked at (R6). */
 const SILENT_INTERVALS = 2;
 
@@ -76,6 +80,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
   const { clock, keeper } = deps;
   const clients = new Map<string, Client>();
   const pools = new Map<string, { client: Client; lastCallAt: number }>();
+  const shared = createSharedConnections((id) => clients.has(id) && keeper.withoutSession([id]).length === 0);
 
   function add(client: Client, challengeable: boolean): void {
     clients.set(client.id, client);
@@ -92,6 +97,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     // Who it was is still wanted for the record of the sessions that end with it.
     keeper.disconnect(client.id, definite, cause);
     clients.delete(client.id);
+    shared.forget(client.id);
     deps.closed(client, cause, definite);
   }
 
@@ -109,7 +115,8 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     const turn = () => {
       const period = isAttached ? quickMs() : slowestMs;
       timer = clock.after(period, turn);
-      challenge();
+      // A dead port answers only about six packets before its kernel takes a rest: leave them to the knock.
+      if (!(knocking && period < slowestMs)) challenge();
       const silentMs = clock.now() - lastAnswerSentAt;
       if (knocking || silentMs < (SILENT_INTERVALS + 1) * period || !isAttached || isBusy()) return;
       knocking = true;
@@ -148,6 +155,15 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
       pools.delete(key);
       remove(client, "closed", false);
     }
+  });
+
+  // The monotonic clock stood meanwhile: to it the clients have been silent for no time at all (R1).
+  const sleep = watchSleep(clock, deps.bootTimeMs ?? machineBootTimeMs, (sleptMs) => {
+    const lapsed = [...keeper.all()].filter(
+      ({ lastSignOfLifeAt }) => clock.now() - lastSignOfLifeAt + sleptMs >= options.windowMs,
+    );
+    deps.log.warn({ sleptMs: Math.round(sleptMs), lapsed: lapsed.length }, "this machine has slept");
+    for (const { id } of lapsed) keeper.end(id, "lapsed", "silent");
   });
 
   return {
@@ -195,7 +211,9 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     },
     ofConnection(connection, caller, entity) {
       if (connection.kind === "grpc-web" || connection.httpVersion === "1.1") {
-        return ofPool({ ...caller, localAddress: `${connection.localAddress}:${connection.localPort}` }, entity);
+        const pool = ofPool({ ...caller, localAddress: `${connection.localAddress}:${connection.localPort}` }, entity);
+        shared.note(connection, pool.id);
+        return pool;
       }
       const id = `${connection.id}/${entity ?? ""}`;
       const present = clients.get(id);
@@ -211,9 +229,10 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
         entity,
         home: undefined,
         software: undefined,
-        cut: () => connection.destroy(),
+        cut: () => shared.cut(id),
       };
       add(client, connection.challengeable);
+      shared.note(connection, id);
       const life = watch(
         client,
         () => void connection.challenge(),
@@ -236,6 +255,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     },
     close() {
       sweep.cancel();
+      sleep.cancel();
       for (const client of [...clients.values()]) client.cut();
     },
   };
@@ -248,16 +268,17 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
       present.lastCallAt = clock.now();
       return present.client;
     }
+    const id = uuid(deps.random);
     const client: Client = {
-      id: uuid(deps.random),
+      id,
       carrier: "grpc-web",
       remoteAddress: `${caller.remoteAddress}:0`,
       localAddress: caller.localAddress,
       entity,
       home: undefined,
       software: undefined,
-      // Its connections are shared and come and go: what is queued in them is fenced by the session's id.
-      cut() {},
+      // What is queued in them names no session, and would move in a new implicit one (R6).
+      cut: () => shared.cut(id),
     };
     pools.set(key, { client, lastCallAt: clock.now() });
     add(client, false);

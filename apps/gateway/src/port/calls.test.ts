@@ -5,7 +5,7 @@ import { BytesValueSchema } from "@bufbuild/protobuf/wkt";
 import { Code as ConnectCode, ConnectError, createContextValues, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { Code } from "@vigil/shared";
-import { MAX_MESSAGE_BYTES } from "./limits.js";
+import { MAX_MESSAGE_BYTES, MAX_SKIPPED_BYTES } from "./limits.js";
 import { answerOf, dial, frame, openRaw, rawCall, streamMethod, unaryMethod } from "./testing/echo-client.js";
 import { type EchoPort, FAILURE, openEchoPort, selfSigned, until } from "./testing/echo-port.js";
 
@@ -95,6 +95,18 @@ for (const tls of [undefined, selfSigned()]) {
         const status = await until(() => call.cancelled);
         assert.equal(status.code, Code.cancelled);
         assert.equal(call.connection.openCalls, 0);
+      });
+
+      test("a client reads that its message is too large, and the limit", async () => {
+        for (const bytes of [MAX_MESSAGE_BYTES, 2 * MAX_MESSAGE_BYTES]) {
+          const refused = await unary(transport, "Hang", "x".repeat(bytes)).then(
+            () => assert.fail(),
+            ConnectError.from,
+          );
+          assert.equal(refused.code, ConnectCode.ResourceExhausted);
+          assert.match(refused.rawMessage, new RegExp(`the limit is ${MAX_MESSAGE_BYTES}$`));
+        }
+        assert.equal((await unary(transport, "Echo", "still here")).message.value.length, 10);
       });
 
       if (title !== "gRPC-web, HTTP/1.1") {
@@ -227,6 +239,16 @@ describe("gRPC byte by byte", () => {
     const answer = await rawCall(session, "/t.T/Echo", frame(Buffer.alloc(MAX_MESSAGE_BYTES, 3)));
     assert.equal(answer.status, 0);
     assert.equal(answer.body.length, MAX_MESSAGE_BYTES + 5);
+    session.close();
+  });
+
+  test("who announces a message beyond all measure is refused before it comes", async () => {
+    const session = dial(echo.url);
+    const answer = await answerOf(openRaw(session, "/t.T/Hang"), (stream) =>
+      stream.write(frame(Buffer.of(1), 0, MAX_SKIPPED_BYTES + 1)),
+    );
+    assert.equal(answer.status, Code.resourceExhausted);
+    assert.equal(answer.rstCode, 0);
     session.close();
   });
 

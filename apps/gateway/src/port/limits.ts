@@ -4,6 +4,12 @@
 export const MAX_MESSAGE_BYTES = 2 ** 25;
 
 /**
+ * A message over the limit is read to its end and dropped before it is refused, up to this size: twice what a client
+ * that does not know the limit may mean in earnest. Who announces more is refused at once.
+ */
+export const MAX_SKIPPED_BYTES = 2 ** 27;
+
+/**
  * Bytes of a call's responses that may wait for a slow reader. Over it the call ends with RESOURCE_EXHAUSTED. A message
  * is let in while less than this waits, so one call holds at most this and one message.
  */
@@ -57,6 +63,13 @@ export const ANSWERED_STREAM_GRACE_MS = 250;
 
 /** TCP keepalive: first probe after 1 s; libuv then probes each second, ten times (rules.md, R1). */
 export const TCP_KEEPALIVE_MS = 1_000;
+
+/**
+ * TCP gives an HTTP/1.1 connection up when what was sent on it has not been acknowledged for this long: as long as
+ * keepalive takes, which does not run while data is under way. Linux would repeat the data for 15 minutes, and an open
+ * call would count as life for all that time (rules.md, R1, scenario 27).
+ */
+export const TCP_SILENCE_MS = 10_000;
 
 /** How long `close` waits for answers to leave before it destroys what is left. */
 export const CLOSE_GRACE_MS = 500;

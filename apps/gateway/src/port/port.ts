@@ -5,15 +5,16 @@ import fastifyFactory, { type FastifyInstance, type FastifyReply, type FastifyRe
 import { type ClientConnection, createConnection, type PortConnection } from "./client-connection.js";
 import { createHttp1Side, type Http1Side } from "./http1-side.js";
 import { createHttp2Side } from "./http2-side.js";
-import { CLOSE_GRACE_MS, TCP_KEEPALIVE_MS } from "./limits.js";
+import { CLOSE_GRACE_MS, TCP_KEEPALIVE_MS, TCP_SILENCE_MS } from "./limits.js";
 import { createListener } from "./listener.js";
 import type { PortCallHandler } from "./open-call.js";
 import { createOriginPolicy, type OriginPolicy, type OriginPolicyOptions } from "./origin-policy.js";
 import { sniffProtocol } from "./protocol-sniffer.js";
+import { type LimitSilence, loadSilenceLimit } from "./tcp-silence.js";
 import { createTlsLayer, type TlsOptions } from "./tls-layer.js";
 
 /** All that the port needs of a logger. */
-export type PortLog = Pick<Logger, "debug">;
+export type PortLog = Pick<Logger, "debug"> & Partial<Pick<Logger, "warn">>;
 
 export interface PortDeps {
   readonly clock: Clock;
@@ -70,10 +71,14 @@ export function createPort(deps: PortDeps, options: PortOptions): Port {
     options.tls &&
     createTlsLayer(options.tls, (error) => deps.log.debug({ error: error.message }, "TLS handshake failed"));
 
-  const dispatch = (connection: PortConnection, socket: Socket) => {
+  let limitSilence: LimitSilence | undefined;
+  /** @param raw the TCP socket under `socket`, which is itself where there is no TLS. */
+  const dispatch = (connection: PortConnection, raw: Socket, socket: Socket) => {
     sniffProtocol(deps.clock, socket, false, (what) => {
-      if (what === "http2") http2.attach(connection, socket);
-      else http1?.attach(connection, socket);
+      if (what === "http2") return http2.attach(connection, socket);
+      // An HTTP/2 connection is asked by PING, at a pace of its own; HTTP/1.1 has nothing of the kind.
+      limitSilence?.(raw);
+      http1?.attach(connection, socket);
     });
   };
   const accept = (raw: Socket) => {
@@ -84,12 +89,12 @@ export function createPort(deps: PortDeps, options: PortOptions): Port {
       connections.delete(connection);
       deps.log.debug({ connection: connection.id, cause, definite }, "connection closed");
     });
-    if (!tls) return dispatch(connection, raw);
+    if (!tls) return dispatch(connection, raw, raw);
     sniffProtocol(deps.clock, raw, true, (what) => {
       if (what !== "tls") return refusePlaintext(raw);
       tls.secure(raw, (socket) => {
         connection.watch(socket);
-        dispatch(connection, socket);
+        dispatch(connection, raw, socket);
       });
     });
   };
@@ -101,6 +106,7 @@ export function createPort(deps: PortDeps, options: PortOptions): Port {
     connections: () => [...connections],
     async listen() {
       await fastify.ready();
+      limitSilence = await loadSilenceLimit(deps.log, TCP_SILENCE_MS);
       return listener.listen();
     },
     async close() {

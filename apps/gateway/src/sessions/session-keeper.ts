@@ -68,13 +68,21 @@ export interface SessionKeeperOptions {
   readonly quietLimitMs: number;
 }
 
+/**
+ * From this window on, in ms, the keeper's tick renews often enough for answered challenges: ten times a window. A
+ * renewal says when the sign of life was, not when it was written, so it may wait that long; hundreds of clients would
+ * else each make the store's round trips many times a tick.
+ */
+const TICKED_WINDOW_MS = 10 * TICK_MS;
+
 export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKeeperOptions): SessionKeeper {
   const { clock, store, log } = deps;
   const incarnations = new Map<string, string>();
   const creating = new Map<string, Promise<LeasedSession>>();
   /** Sessions whose last renewal the store did not accept. */
   const notRenewed = new Set<string>();
-  let flushing: Promise<void> | undefined;
+  let running: Promise<void> = Promise.resolve();
+  let next: Promise<void> | undefined;
   let storeFailing = false;
   let lastIncarnation = store.incarnation;
 
@@ -130,22 +138,24 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
     }
   }
 
-  /** One renewal round trip at a time: evidence that comes meanwhile goes with the next one. */
+  /**
+   * One renewal round trip at a time, and one that waits for it: evidence that comes meanwhile goes with that, however
+   * many clients it came from.
+   */
   function renewSoon(): Promise<void> {
-    const previous = flushing ?? Promise.resolve();
-    const mine: Promise<void> = previous
+    next ??= running
       .catch(() => undefined)
-      .then(flush)
-      .finally(() => {
-        if (flushing === mine) flushing = undefined;
+      .then(() => {
+        next = undefined;
+        running = flush();
+        return running;
       });
-    flushing = mine;
-    return mine;
+    return next;
   }
 
   const turn = every(clock, TICK_MS, () => {
     table.poll(clock.now());
-    if (!flushing) renewSoon().catch(() => undefined);
+    renewSoon().catch(() => undefined);
   });
 
   const unsubscribe = store.onIncarnation((incarnation) => {
@@ -194,7 +204,7 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
     disconnect: (connection, definite, cause) => table.disconnect(connection, definite, cause, clock.now()),
     transportEvidence(connection, sentAt) {
       table.transportEvidence(connection, sentAt);
-      if (!flushing) renewSoon().catch(() => undefined);
+      if (options.windowMs < TICKED_WINDOW_MS) renewSoon().catch(() => undefined);
     },
     applicationEvidence: (connection, at) => table.applicationEvidence(connection, at),
     callOpened: (connection, session, at) => table.callOpened(connection, session, at),
