@@ -1,15 +1,17 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, loadavg, release, totalmem } from "node:os";
-import type { LatencyFigures } from "./latency.js";
-import type { LossFigures } from "./losses.js";
-import type { Distribution } from "./statistics.js";
+import { DEFAULT_RUNS, type Figure, isMet, type SectionResult, show, table } from "./section.js";
 
 export interface Report {
   readonly machine: Machine;
-  readonly windowMs: number;
-  readonly carriers: Readonly<Record<string, string | null>>;
-  readonly losses: readonly LossFigures[];
-  readonly latencies: readonly LatencyFigures[];
+  readonly runs: number;
+  readonly sections: readonly MeasuredSection[];
+}
+
+export interface MeasuredSection extends SectionResult {
+  readonly name: string;
+  readonly title: string;
+  readonly seconds: number;
 }
 
 export interface Machine {
@@ -34,89 +36,111 @@ export function describeMachine(): Machine {
   };
 }
 
-export const hasFailed = ({ losses }: Report): boolean =>
-  losses.some(({ failed, fromLoss }) => failed > 0 || !Number.isFinite(fromLoss.maxMs));
+/**
+ * What the bench fails with. A figure that is slow is a figure; a stop that never came is none, and neither is a section
+ * that gave nothing.
+ */
+export function failuresOf({ sections }: Pick<Report, "sections">): string[] {
+  return sections.flatMap(({ title, figures, failures }) => [
+    ...failures.map((failure) => `${title}: ${failure}`),
+    ...figures.filter(({ value }) => !Number.isFinite(value)).map(({ what }) => `${title}: ${what}: infinite`),
+    ...(figures.length === 0 && failures.length === 0 ? [`${title}: nothing was measured`] : []),
+  ]);
+}
 
-/** Both tables as text: printed, and the body of the page. */
-export function formatTables({ losses, latencies }: Report): { losses: string; latencies: string } {
-  return {
-    losses: table(
-      [
-        "how the client is lost",
-        "runs",
-        "from the loss: p50",
-        "p99",
-        "max",
-        "from the last sign of life: p50",
-        "p99",
-        "max",
-        "skew: max",
-        "failed",
-      ],
-      losses.map(({ name, fromLoss, fromLastSign, skew, failed }) => [
-        name,
-        String(fromLoss.runs),
-        ...columns(fromLoss),
-        ...columns(fromLastSign),
-        ms(skew.maxMs),
-        String(failed),
-      ]),
-    ),
-    latencies: table(
-      ["client", "part", "in flight", "p50", "p99", "max", "calls/s"],
-      latencies.map(({ kind, part, inFlight, times, callsPerSecond }) => [
-        kind,
-        part,
-        String(inFlight),
-        ...columns(times),
-        String(callsPerSecond),
-      ]),
-    ),
-  };
+/** Infinity has no JSON of its own. */
+export function toJson(report: Report): string {
+  const text = JSON.stringify(
+    report,
+    (_, value: unknown) => (typeof value === "number" && !Number.isFinite(value) ? "never" : value),
+    2,
+  );
+  return `${text}\n`;
+}
+
+const unitOf = (figure: Figure) =>
+  figure.unit === "" || figure.unit.startsWith("/") ? figure.unit : ` ${figure.unit}`;
+const withUnit = (figure: Figure, value: number) =>
+  `${show(value)}${Number.isFinite(value) ? unitOf(figure).replace("us", "µs") : ""}`;
+
+export function targetText(figure: Figure): string {
+  if (figure.target === undefined) return "";
+  return "most" in figure.target
+    ? `≤ ${withUnit(figure, figure.target.most)}`
+    : `≥ ${withUnit(figure, figure.target.least)}`;
+}
+
+function metText(figure: Figure): string {
+  const met = isMet(figure);
+  if (met === undefined) return "";
+  return met ? "yes" : "**no**";
+}
+
+/** The table that the page begins with. */
+export function formatFigures(figures: readonly Figure[]): string {
+  return table(
+    ["figure", "anchor", "target", "measured", "met?", "runs"],
+    figures.map((figure) => [
+      figure.what,
+      figure.anchor ?? "",
+      targetText(figure),
+      withUnit(figure, figure.value),
+      metText(figure),
+      String(figure.runs),
+    ]),
+  );
 }
 
 export function formatPage(report: Report): string {
-  const { machine, windowMs, carriers } = report;
-  const tables = formatTables(report);
+  const { machine, sections } = report;
+  const figures = sections.flatMap((section) => section.figures);
+  const short = figures.filter(({ runs, runsWanted }) => runsWanted !== undefined && runs < runsWanted);
+  const failures = failuresOf(report);
   return `# Figures
 
-Written by \`npm run bench\`, which measures them anew on your machine: \`npm run bench -- --runs 200\` for more runs.
+Written by \`npm run bench\`, which measures them anew on your machine. \`npm run bench -- --quick\` compares with these in a
+minute and a half; \`--only NAME,NAME\` measures some sections and writes nothing (${sections.map(({ name }) => name).join(", ")});
+\`--runs N\` sets the runs of each loss at a window of 2 s (default ${DEFAULT_RUNS}) and scales all other counts with it.
 
 Machine: ${machine.processor}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}, Node ${machine.node}; load of the minute
-before: ${machine.load}. Everything runs on it at once, as processes: the gateway, two part-agents with simulated devices, the
-client, the measuring program. Parts are linked over ${[...new Set(Object.values(carriers))].join(" and ")}; leases are in the built-in store.
+before: ${machine.load}. Everything runs on it at once, as processes: gateway, part-agents with simulated devices, clients, and the
+measuring program. Leases are in the built-in store. The *anchor* is viam-server, measured on a machine of the same kind
+with the same Node client; ratios hold, absolute times vary by machine.
 
-## From the loss of a client to the last stop
-
-A client of Viam's TypeScript SDK with an explicit session drives the base (part \`main\`) and moves the arm (part \`arm\`), both with
-motions that run for minutes. It is lost at an instant uniform over the heartbeat window of ${windowMs} ms. Times in ms, on one
-CLOCK_MONOTONIC:
-
-- *From the loss*: from the instant before the signal or call to the last of the three simulated devices' receipt of its stop.
-  These figures start at the loss, not at the last sign of life.
-- *From the last sign of life*: from the sending of the last challenge that the client answered to the last part's
-  acknowledgement, out of the gateway's own timeline (\`/vigil/v1/ends\`).
-- *Skew*: between the first and the last device.
-- A run in which a device gets no stop, or moves after it, is infinite, and the bench fails.
-
-${tables.losses}
-
-A killed process frees its UDP port, and the kernel refuses what comes to it: the gateway's knock hears that and stops the robot
-before the window is over. A stopped process keeps its port: there only the window helps.
-
-## A read through gateway and part
-
-Unary IsMoving of base and arm by the same SDK in Node, in ms as the client sees it.
-
-${tables.latencies}
-`;
+${formatFigures(figures)}
+${failures.length > 0 ? `\n**The bench failed:**\n\n${failures.map((failure) => `- ${failure}`).join("\n")}\n` : ""}${
+  short.length > 0
+    ? `\nMeasured less often than the rules ask for: ${short
+        .map(({ what, runs, runsWanted }) => `${what} (${runs} of ${runsWanted})`)
+        .join("; ")}.\n`
+    : ""
+}
+${sections.map(({ title, details }) => `## ${title}\n\n${details}\n`).join("\n")}`;
 }
 
-const columns = ({ p50Ms, p99Ms, maxMs }: Distribution) => [ms(p50Ms), ms(p99Ms), ms(maxMs)];
+/** How many times as slow, or as fast, a figure may be before a quick run warns: a busy machine does that much. */
+const WORSE_BY = 1.5;
 
-const ms = (value: number) => (Number.isFinite(value) ? value.toFixed(value < 100 ? 1 : 0) : "never");
+/** Each figure beside that of an earlier report, as a ratio; `isWorse`: by so much that somebody should look. */
+export function compare(
+  figures: readonly Figure[],
+  earlier: ReadonlyMap<string, number>,
+): { readonly figure: Figure; readonly before: number; readonly ratio: number; readonly isWorse: boolean }[] {
+  return figures.flatMap((figure) => {
+    const before = earlier.get(figure.id);
+    if (before === undefined || !Number.isFinite(before)) return [];
+    const ratio = before === 0 ? (figure.value === 0 ? 1 : Infinity) : figure.value / before;
+    const isRate = figure.target !== undefined && "least" in figure.target;
+    return [{ figure, before, ratio, isWorse: isRate ? ratio < 1 / WORSE_BY : ratio > WORSE_BY }];
+  });
+}
 
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+/** Values by figure of a report that was written earlier; empty: there is none that can be read. */
+export function readFigures(json: string): ReadonlyMap<string, number> {
+  const report = JSON.parse(json) as { sections?: { figures: { id: string; value: number | "never" }[] }[] };
+  return new Map(
+    (report.sections ?? []).flatMap(({ figures }) =>
+      figures.map(({ id, value }): [string, number] => [id, value === "never" ? Infinity : value]),
+    ),
+  );
 }
