@@ -62,6 +62,7 @@ await Promise.all(
         worker.on("message", (result: BatchResult) => {
           sum = addSummary(sum, result.summary);
           violations.push(...result.violations);
+          for (const { seed } of result.violations) process.stderr.write(`seed ${seed}: a violation\n`);
           batches += 1;
           if (batches % PROGRESS === 0) process.stderr.write(`${summarized(sum)}; ${violations.length} violations\n`);
           give();

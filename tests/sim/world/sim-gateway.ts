@@ -5,6 +5,7 @@ import {
   type LeaseStore,
   type RemoteAnswer,
 } from "@vigil/leases";
+import { linkChallengePeriodMs } from "@vigil/links";
 import {
   type ClientLife,
   type EndCause,
@@ -86,7 +87,6 @@ export interface SimGatewayOptions {
 }
 
 const CHALLENGES_PER_WINDOW = 10;
-const LINK_CHALLENGE_MS = LINK_FRESH_MS / 10;
 
 interface Connection {
   readonly client: ClientLife;
@@ -299,7 +299,7 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
       linked(part, hello, end) {
         const present = links.get(part);
         if (present) unlink(part, present);
-        const timer = every(clock, LINK_CHALLENGE_MS, () => {
+        const timer = every(clock, linkChallengePeriodMs(options.windowMs), () => {
           if (clock.now() - link.lastSignAt > LINK_FRESH_MS) return unlink(part, link);
           const sentAt = clock.now();
           end.challenge(() => {

@@ -5,15 +5,8 @@ import {
   type RemoteAnswer,
   type RemoteReader,
 } from "@vigil/leases";
-import {
-  createGuard,
-  type Guard,
-  type GuardCall,
-  type GuardEvent,
-  type GuardResource,
-  LINK_FRESH_MS,
-  TICK_MS,
-} from "@vigil/safety";
+import { linkChallengePeriodMs } from "@vigil/links";
+import { createGuard, type Guard, type GuardCall, type GuardEvent, type GuardResource, TICK_MS } from "@vigil/safety";
 import { every, type Logger, type Timer, uuid, type VigilError } from "@vigil/shared";
 import { type Actuator, MAX_BUS_MS, type Mover } from "./actuator.js";
 import type { RelayedCall, ToGateway, ToPart } from "./messages.js";
@@ -79,7 +72,6 @@ export interface SimPartDeps {
 }
 
 const LEASE_TIMEOUT_MS = 250;
-const CHALLENGE_PERIOD_MS = LINK_FRESH_MS / 10;
 const REDIAL_MS = 300;
 /** A link over which nothing is answered for this long is dialled anew. */
 const GIVE_UP_MS = 3000;
@@ -271,7 +263,7 @@ export function createSimPart(
           return run((inner, now) => inner.stopAll("stop_all", now));
       }
     }
-    every(clock, CHALLENGE_PERIOD_MS, () => {
+    every(clock, linkChallengePeriodMs(options.windowMs), () => {
       if (!link) return;
       if (clock.now() - lastAnswerAt > GIVE_UP_MS) return lost();
       if (!linkOpen) return;
