@@ -45,9 +45,10 @@ export async function play(stage: Stage, scenario: Scenario, variant: Variant, o
  * Changes when this machine did not let an agent turn though the scene has nothing against it: for 250 ms, so that its
  * guard stopped everybody's motions (rules.md, R5), or for 500 ms, so that its sentinel ended it.
  */
-function disturbances({ robot }: Stage, { victim }: Scenario): string {
-  if (victim === "agent" || victim === "machine") return "";
+function disturbances({ robot }: Stage, { victim, unharmed }: Scenario): string {
+  if (victim === "machine") return "";
   return robot.parts
+    .filter(({ name }) => victim !== "agent" || unharmed.motors.includes(name))
     .map(({ process: { pid, log } }) => `${pid}:${log.filter((line) => line.cause === "clock").length}`)
     .join();
 }

@@ -153,6 +153,8 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     const { mover } = actuator;
     if (!mover || part.process.state !== "up") return;
     const { now } = robot.time;
+    // Whom it belonged to went with the process before, and all of it is stopped before anything is served (R7).
+    if (now <= part.process.restartedAt + RESTART_MS + P1_MS) return;
     // Who takes a group over answers for all that moves in it, also for what an older command set in motion (R5).
     const owner = groupOf(part, actuator).owner ?? mover.session;
     const truth = sessions.get(owner);
@@ -183,7 +185,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     const before = samples.findLast(({ at }) => at <= since) ?? samples[0];
     const held = part.process.pausedMs - (before?.pausedMs ?? 0);
     // A restart begins with the stop of everything, which takes a moment of its own.
-    return held > 0 ? held + RESTART_MS + P1_MS : 0;
+    return held > 0 ? held + P1_MS : 0;
   }
 
   function sample(): void {

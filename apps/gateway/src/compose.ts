@@ -460,7 +460,7 @@ export async function createGateway(
       for (const { id } of [...keeper.all()]) keeper.end(id, "drained", "shutdown");
       keeper.close();
       await port.close();
-      clients.close();
+      await clients.close();
       links.close();
       await answerer.close();
       live?.close();

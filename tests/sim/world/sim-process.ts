@@ -12,6 +12,8 @@ export interface SimProcess {
   readonly sleptMs: number;
   /** Counts its starts: a new life knows nothing of the old one. */
   readonly life: number;
+  /** True time of its last start; -Infinity: it has never been started again. */
+  readonly restartedAt: number;
   /** True time up to which it has been stopped, and for how long in all: what a bound must allow for. */
   readonly pausedMs: number;
   /** Its last pause: when it woke, and how long it had been. */
@@ -41,6 +43,7 @@ export function createSimProcess(
   const zero = rng.between(1e5, 1e7);
   let state: SimProcess["state"] = "up";
   let life = 0;
+  let restartedAt = -Infinity;
   let stoppedAt = 0;
   let asleep = false;
   let sleptMs = 0;
@@ -89,6 +92,9 @@ export function createSimProcess(
     get life() {
       return life;
     },
+    get restartedAt() {
+      return restartedAt;
+    },
     get pausedMs() {
       return pausedMs + (state === "up" ? 0 : time.now - stoppedAt);
     },
@@ -133,6 +139,7 @@ export function createSimProcess(
       pausedMs += time.now - stoppedAt;
       state = "up";
       life += 1;
+      restartedAt = time.now;
     },
   };
   return process;

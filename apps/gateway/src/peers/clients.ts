@@ -19,7 +19,8 @@ export interface Clients {
   /** The client behind a plain HTTP request: one of a pool, told apart by who and where it is. */
   ofHttp(caller: HttpCaller, entity: string | undefined): Client;
   count(carrier: Client["carrier"]): number;
-  close(): void;
+  /** Resolves when all have been told the last they will hear. */
+  close(): Promise<void>;
 }
 
 /** Who calls where connections are shared and come and go (R1). */
@@ -253,10 +254,14 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
       for (const client of clients.values()) if (client.carrier === carrier) count += 1;
       return count;
     },
-    close() {
+    async close() {
       sweep.cancel();
       sleep.cancel();
-      for (const client of [...clients.values()]) client.cut();
+      const all = [...clients.values()];
+      for (const client of all) client.cut();
+      // Over WebRTC what they were told last has to reach them before their connections go.
+      if (!all.some(({ carrier }) => carrier === "webrtc")) return;
+      await new Promise<void>((resolve) => clock.after(FAREWELL_MS, resolve));
     },
   };
 
