@@ -23,6 +23,9 @@ const FLOW_PATIENCE_MS = 20_000;
 /** Of bringing a client to move the robot. */
 const SET_UP_ATTEMPTS = 3;
 
+/** For so long after a command the gateway takes its session for moving on a part that is lost without a word, in ms. */
+const UNREPORTED_MS = 1100;
+
 /** Of a run whose agents live through it. */
 const UNDISTURBED_ATTEMPTS = 3;
 
@@ -104,9 +107,11 @@ async function playScene(scene: Scene, scenario: Scenario, { phaseMs }: PlayOpti
   const survived = await survive(scene, scenario, session);
   // A busy machine may have suspended it meanwhile: what stands cannot stop.
   if (!parts.every(isMoving)) {
-    await move(scene, scenario);
+    await moveAtLast(scene, scenario);
     session = await sessionOf(stage);
   }
+  // What the healthy client moved on the victim in the scene before must not count as moving there still.
+  if (motors.length > 0 && motors.length < robot.parts.length) await sleep(UNREPORTED_MS);
   const marks = mark(robot);
   const injury = await scenario.inject(scene);
   const bounds = new Map(parts.map((part) => [part, boundOf(scenario, scene, part)]));
@@ -141,6 +146,17 @@ async function move({ stage, lost }: Scene, { motion }: Scenario): Promise<void>
   const from = main.devices.all().length;
   await lost.drive(0.4);
   await main.devices.came("power at the left wheel", (line) => line.device === "left" && !isStop(line), from);
+}
+
+/** On a line that loses a third of what it carries a command may be lost with its session's suspension: once more. */
+async function moveAtLast(scene: Scene, scenario: Scenario): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await move(scene, scenario);
+    } catch (error) {
+      if (attempt === SET_UP_ATTEMPTS) throw error;
+    }
+  }
 }
 
 /** The last word to each moving device was no stop. */
