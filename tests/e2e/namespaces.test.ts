@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { redisMissing, startTestRedis } from "@vigil/leases/testing";
 import { startClient } from "../rig/clients/index.js";
 import { LIMIT } from "../rig/limit.js";
-import { bothStop, mark, moveBoth, staysQuiet, stopsOf } from "../rig/motion.js";
+import { bothStop, mark, moveBoth, staysStill, stopsOf } from "../rig/motion.js";
 import { createNetwork, namespacesMissing } from "../rig/network.js";
 import { startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
@@ -41,7 +41,7 @@ for (const store of ["memory", "redis"] as const) {
       network.cut("main");
       await stopsOf(robot.main, cut);
       await robot.counted("vigil_disconnects_total", { peer: "part" });
-      await staysQuiet(robot.main);
+      await staysStill(robot.main);
       const sessions = (await robot.snapshot()).sessions;
       assert.ok(
         sessions.some(({ id }) => sid.startsWith(id)),
@@ -52,7 +52,7 @@ for (const store of ["memory", "redis"] as const) {
 
       network.mend("main");
       await robot.ready();
-      await staysQuiet(robot.main);
+      await staysStill(robot.main);
       await until("commands flow to the part again", () =>
         client.drive(0.2).then(
           () => true,

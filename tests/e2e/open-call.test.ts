@@ -4,7 +4,7 @@ import { isStop } from "../rig/device-log.js";
 import { dialFrom, type FarSocket } from "../rig/far-socket.js";
 import { message, webCall } from "../rig/grpc-web-bytes.js";
 import { LIMIT } from "../rig/limit.js";
-import { mark, noMotionAfterStop, staysQuiet, stopsOf } from "../rig/motion.js";
+import { mark, noMotionAfterStop, staysStill, stopsOf } from "../rig/motion.js";
 import { createNetwork, type Network, namespacesMissing } from "../rig/network.js";
 import { type Robot, startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
@@ -113,7 +113,7 @@ withFarClient(
     await stopsOf(robot.main, cut);
     network.mend("client");
     assert.equal(await client.closed, "ECONNRESET");
-    await staysQuiet(robot.main);
+    await staysStill(robot.main);
     noMotionAfterStop(robot.main, cut);
     // Whoever dials anew commands anew.
     const next = dialFrom(network.namespaces.client!, network.address, robot.port);

@@ -11,7 +11,7 @@ import type { describeInventory as InventoryFactory } from "../../apps/part-agen
 import { startClient, withClient } from "../rig/clients/index.js";
 import { type DeviceCommand, isStop } from "../rig/device-log.js";
 import { LIMIT } from "../rig/limit.js";
-import { mark, noMotionAfterStop, staysQuiet } from "../rig/motion.js";
+import { mark, noMotionAfterStop, staysStill } from "../rig/motion.js";
 import { createNetwork, namespacesMissing } from "../rig/network.js";
 import { type Robot, type RobotOptions, startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
@@ -59,7 +59,7 @@ for (const kind of ["ts-webrtc", "raw-grpc"] as const) {
           client.kill();
           await wheelsDo("the stop", robot, stops, marks.get(robot.arm)!);
           await until("its session has ended", async () => (await robot.snapshot()).sessions.length === 0);
-          await staysQuiet(robot.arm);
+          await staysStill(robot.arm);
           noMotionAfterStop(robot.arm, marks);
         });
       } finally {

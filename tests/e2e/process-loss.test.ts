@@ -4,7 +4,7 @@ import { redisMissing, startTestRedis } from "@vigil/leases/testing";
 import { startClient, withClient } from "../rig/clients/index.js";
 import { isStop } from "../rig/device-log.js";
 import { LIMIT } from "../rig/limit.js";
-import { bothStop, mark, moveBoth, staysQuiet, stopsOf } from "../rig/motion.js";
+import { bothStop, mark, moveBoth, staysStill, stopsOf } from "../rig/motion.js";
 import { type Robot, type RobotOptions, startRobot } from "../rig/robot.js";
 import { until } from "../rig/until.js";
 
@@ -47,7 +47,7 @@ test("gateway killed and started again: parts come back, new commands move, old 
     await ended;
     await robot.restartGateway();
     await robot.ready();
-    await Promise.all(robot.parts.map(staysQuiet));
+    await Promise.all(robot.parts.map(staysStill));
     await withClient(robot, "ts-webrtc", async (next) => {
       await next.drive(0.2);
       assert.equal(await next.baseMoving(), true);
