@@ -292,6 +292,8 @@ export async function createPartAgent(config: PartConfig, log: Logger, control: 
   return {
     async stop() {
       lateStart?.cancel();
+      // Told while there is a link to tell it over: what sessions move on other parts together with this one stops (R4).
+      runner.run((guard, now) => guard.linkLost(now));
       const stopped = await stopEverything.run("shutdown", SHUTDOWN_STOP_MS);
       const moving = stopped.filter(({ error }) => error !== "").map(({ name: key }) => resources.byKey(key)!);
       // What can be done here is done here; for the rest this process's end is as good as its death.
