@@ -99,3 +99,18 @@ export function onEnd(end) {
     process.off("SIGINT", interrupted);
   };
 }
+
+/**
+ * Installs and builds what is missing, unless `--no-build` is given, then runs a built program with all else that was
+ * given, and ends as it ends.
+ * @param program its path from the root.
+ * @param first gives the arguments that come before those given.
+ */
+export async function runBuilt(program, first = () => []) {
+  const given = process.argv.slice(2);
+  if (!given.includes("--no-build")) await prepare();
+  const rest = given.filter((argument) => argument !== "--no-build");
+  const child = spawn(process.execPath, [`${ROOT}${program}`, ...first(rest), ...rest], { stdio: "inherit" });
+  onEnd(() => child.kill("SIGTERM"));
+  child.on("close", (code, signal) => process.exit(signal ? 1 : code));
+}
