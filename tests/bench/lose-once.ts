@@ -4,7 +4,7 @@ import type { Client } from "../rig/clients/index.js";
 import { isStop } from "../rig/device-log.js";
 import { type Marks, mark, moveBoth, stopsOf } from "../rig/motion.js";
 import type { Robot } from "../rig/robot.js";
-import { monotonicMs, PATIENCE_MS, until } from "../rig/until.js";
+import { monotonicMs, PATIENCE_MS, until, within } from "../rig/until.js";
 
 /** A way to lose a client, measured again and again. */
 export interface LossKind {
@@ -192,20 +192,6 @@ async function attempt(
   } catch (error) {
     process.stderr.write(`${loss.name}: ${(error as Error).message.split("\n")[0]}\n`);
     return NO_STOP;
-  }
-}
-
-async function within<T>(limitMs: number, missing: string, coming: Promise<T>): Promise<T> {
-  const limit = new AbortController();
-  const late = sleep(limitMs, undefined, { signal: limit.signal }).then(() => {
-    throw new Error(`${missing} within ${limitMs} ms`);
-  });
-  try {
-    return await Promise.race([coming, late]);
-  } finally {
-    limit.abort();
-    late.catch(() => undefined);
-    coming.catch(() => undefined);
   }
 }
 

@@ -4,7 +4,7 @@ import { type Client, startClient } from "../rig/clients/index.js";
 import { isStop } from "../rig/device-log.js";
 import { type Marks, mark, moveBoth } from "../rig/motion.js";
 import { type RigPart, ROBOT } from "../rig/robot.js";
-import { monotonicMs, until } from "../rig/until.js";
+import { monotonicMs, PATIENCE_MS, until, within } from "../rig/until.js";
 import type { Noticed, Outcome, PartOutcome } from "./outcome.js";
 import type { Bound, Injury, Scenario, Scene, Variant } from "./scenario.js";
 import { LOST, type Stage, spareOf } from "./stage.js";
@@ -22,6 +22,9 @@ const FLOW_PATIENCE_MS = 20_000;
 
 /** Of bringing a client to move the robot. */
 const SET_UP_ATTEMPTS = 3;
+
+/** A command that has moved nothing by then, in ms, may wait for an answer that never comes. */
+const MOTION_LIMIT_MS = PATIENCE_MS;
 
 /** For so long after a command the gateway takes its session for moving on a part that is lost without a word, in ms. */
 const UNREPORTED_MS = 1100;
@@ -80,7 +83,8 @@ async function setScene(
     await stage.ready();
     const lost = await startClient(robot, variant.client, ROBOT, network.namespaces[LOST]);
     try {
-      const sid = variant.session === "explicit" ? await lost.session() : undefined;
+      const sid =
+        variant.session === "explicit" ? await within(PATIENCE_MS, "no session", lost.session()) : undefined;
       const scene: Scene = { ...variant, stage, lost, windowMs, sid, atEnd: (each) => void undo.push(each) };
       await move(scene, scenario);
       return scene;
@@ -141,14 +145,14 @@ async function playScene(scene: Scene, scenario: Scenario, { phaseMs }: PlayOpti
 }
 
 async function move({ stage, lost }: Scene, { motion }: Scenario): Promise<void> {
-  if (motion === "both") return void (await moveBoth(stage.robot, lost));
+  if (motion === "both") return void (await within(MOTION_LIMIT_MS, "no motion", moveBoth(stage.robot, lost)));
   const { main } = stage.robot;
   const from = main.devices.all().length;
-  await lost.drive(0.4);
+  await within(MOTION_LIMIT_MS, "no answer", lost.drive(0.4));
   await main.devices.came("power at the left wheel", (line) => line.device === "left" && !isStop(line), from);
 }
 
-/** On a line that loses a third of what it carries a command may be lost with its session's suspension: once more. */
+/** On a line that loses a third of what it carries the session may end at any moment, and its calls with it: once more. */
 async function moveAtLast(scene: Scene, scenario: Scenario): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
@@ -156,6 +160,7 @@ async function moveAtLast(scene: Scene, scenario: Scenario): Promise<void> {
     } catch (error) {
       if (attempt === SET_UP_ATTEMPTS) throw error;
     }
+    await scene.lost.redial().catch(() => undefined);
   }
 }
 
@@ -195,7 +200,7 @@ async function survive(
   const records = (await stage.robot.ends()).filter((end) => end.session === session.id);
   const ended = records.some(({ what }) => what === "end");
   const suspensions = records.filter(({ what }) => what !== "end").length;
-  if (ended) await scene.lost.redial();
+  if (ended) await scene.lost.redial().catch(() => undefined);
   return { suspensions, falseEnds: ended && !trouble.mayEnd?.(windowMs) ? 1 : 0 };
 }
 

@@ -20,5 +20,20 @@ export async function until<T>(
   }
 }
 
+/** What `coming` comes to, or an error that says what is missing when it takes longer: an SDK may never settle a call. */
+export async function within<T>(limitMs: number, missing: string, coming: Promise<T>): Promise<T> {
+  const limit = new AbortController();
+  const late = sleep(limitMs, undefined, { signal: limit.signal }).then(() => {
+    throw new Error(`${missing} within ${limitMs} ms`);
+  });
+  try {
+    return await Promise.race([coming, late]);
+  } finally {
+    limit.abort();
+    late.catch(() => undefined);
+    coming.catch(() => undefined);
+  }
+}
+
 /** CLOCK_MONOTONIC in ms: the clock of every process on this machine and of the device logs. */
 export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;

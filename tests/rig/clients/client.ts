@@ -1,5 +1,8 @@
 import type { Verbs } from "@vigil/viam-client";
 
+/** A dial takes this long at most, in ms, an interpreter's start included: some SDKs wait for ever on a bad line. */
+export const DIAL_LIMIT_MS = 30_000;
+
 /** A client of the robot as a process that can be killed. */
 export interface Client extends Verbs {
   readonly kind: ClientKind;

@@ -8,8 +8,8 @@ import { PAGE_CLIENT } from "@vigil/viam-client";
 import { chromium } from "playwright-core";
 import { build } from "vite";
 import { keep } from "../living.js";
-import { monotonicMs } from "../until.js";
-import { type Client, ClientError, type ClientKind, createRemoteVerbs } from "./client.js";
+import { monotonicMs, within } from "../until.js";
+import { type Client, ClientError, type ClientKind, createRemoteVerbs, DIAL_LIMIT_MS } from "./client.js";
 
 const FLAGS = [
   "--no-sandbox",
@@ -116,6 +116,9 @@ export async function startPage(
     return outcome.value;
   };
   const process = keep(browserServer.process());
+  const redial = async () => {
+    await within(DIAL_LIMIT_MS, "no connection", perform("dial", [dial.way, dial.url, dial.host]));
+  };
   const client: Client = {
     ...createRemoteVerbs(perform),
     kind,
@@ -130,7 +133,7 @@ export async function startPage(
       page.evaluate("for (;;);").catch(() => undefined);
       return undefined;
     },
-    redial: () => perform("dial", [dial.way, dial.url, dial.host]).then(() => undefined),
+    redial,
     kill() {
       const at = monotonicMs();
       process.kill("SIGKILL");
@@ -146,7 +149,7 @@ export async function startPage(
     },
   };
   try {
-    await perform("dial", [dial.way, dial.url, dial.host]);
+    await redial();
     return client;
   } catch (error) {
     await client.close();

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { keep } from "../living.js";
-import { monotonicMs } from "../until.js";
-import { type Client, ClientError, type ClientKind, createRemoteVerbs } from "./client.js";
+import { monotonicMs, within } from "../until.js";
+import { type Client, ClientError, type ClientKind, createRemoteVerbs, DIAL_LIMIT_MS } from "./client.js";
 
 /** Lines of the protocol begin so; whatever else an SDK prints goes by. */
 const MARK = "@rig ";
@@ -59,6 +59,9 @@ export async function startProgram(
       child.stdin!.write(`${JSON.stringify({ id, verb, args })}\n`);
     });
 
+  const redial = async () => {
+    await within(DIAL_LIMIT_MS, "no connection", perform("dial", [dial.way, dial.url, dial.host]));
+  };
   const client: Client = {
     ...createRemoteVerbs(perform),
     kind,
@@ -67,7 +70,7 @@ export async function startProgram(
     },
     signal: (signal) => void child.kill(signal),
     perform: (verb, ...args) => perform(verb, args),
-    redial: () => perform("dial", [dial.way, dial.url, dial.host]).then(() => undefined),
+    redial,
     kill() {
       const at = monotonicMs();
       child.kill("SIGKILL");
@@ -79,7 +82,7 @@ export async function startProgram(
     },
   };
   try {
-    await perform("dial", [dial.way, dial.url, dial.host]);
+    await redial();
     return client;
   } catch (error) {
     await client.close();
