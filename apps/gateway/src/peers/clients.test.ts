@@ -5,6 +5,7 @@ import { after, test } from "node:test";
 import { createMemoryStore } from "@vigil/leases";
 import { IGNORE_REQUESTS, OK } from "@vigil/protocol";
 import { createLogger, systemRandom } from "@vigil/shared";
+import type { Peer } from "@vigil/transport";
 import type { ClientConnection } from "../port/index.js";
 import { createPort } from "../port/index.js";
 import { dial, frame, rawCall } from "../port/testing/echo-client.js";
@@ -13,6 +14,7 @@ import { createSessionKeeper, type SessionKeeper } from "../sessions/session-kee
 import { createClients } from "./clients.js";
 
 const WINDOW_MS = 1000;
+const KNOCK_MS = 180;
 const log = createLogger({ destination: { write() {} } });
 
 /** A gateway's port, clients and sessions with nothing behind them; `Move` needs a lease, `Read` does not. */
@@ -45,7 +47,8 @@ async function openRig() {
       log,
       keeper,
       arrivedAt: () => clock.now(),
-      knock: async () => "silent",
+      // As long as the real one waits for refusals that do not come.
+      knock: () => new Promise((resolve) => clock.after(KNOCK_MS, () => resolve("silent"))),
       closed() {},
     },
     { windowMs: WINDOW_MS },
@@ -85,6 +88,7 @@ async function openRig() {
   return {
     clock,
     number,
+    clients,
     keeper,
     ended,
     connections,
@@ -201,4 +205,26 @@ test("a machine that slept has not heard its clients meanwhile: what was silent 
   await rig.pass(WINDOW_MS / 2);
   assert.deepEqual(rig.ended, ["lapsed"]);
   anew.close();
+});
+
+test("a line that loses every answer is challenged ten times a window all the same, while it is knocked at (R1)", async () => {
+  const rig = await openRig();
+  const sentAt: number[] = [];
+  const peer: Partial<Peer> = {
+    id: "lossy",
+    remoteAddress: () => "127.0.0.1:4000",
+    localAddress: () => "127.0.0.1:5000",
+    isRenegotiating: false,
+    challenge: () => void sentAt.push(rig.clock.now()),
+    on: () => () => undefined,
+    close: async () => undefined,
+  };
+  rig.clients.addPeer(peer as Peer, { remoteAddress: "127.0.0.1:4000", entity: undefined, home: undefined });
+  const begin = rig.clock.now();
+  await rig.pass(5 * WINDOW_MS);
+  for (let window = 0; window < 5; window += 1) {
+    const from = begin + window * WINDOW_MS;
+    const within = sentAt.filter((at) => at >= from && at < from + WINDOW_MS);
+    assert.ok(within.length >= 10, `${within.length} challenges in window ${window}`);
+  }
 });
