@@ -83,8 +83,7 @@ async function setScene(
     await stage.ready();
     const lost = await startClient(robot, variant.client, ROBOT, network.namespaces[LOST]);
     try {
-      const sid =
-        variant.session === "explicit" ? await within(PATIENCE_MS, "no session", lost.session()) : undefined;
+      const sid = variant.session === "explicit" ? await within(PATIENCE_MS, "no session", lost.session()) : undefined;
       const scene: Scene = { ...variant, stage, lost, windowMs, sid, atEnd: (each) => void undo.push(each) };
       await move(scene, scenario);
       return scene;
