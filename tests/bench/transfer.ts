@@ -39,8 +39,8 @@ export const transfer: Section = {
       const within = (from: "begunAt" | "answerBeganAt", to: "answerBeganAt" | "endedAt") =>
         distributionOf(
           commands
-            // A message counts for the transfer that goes on while it waits for its answer.
-            .filter(({ at, ms }) => phases.some((phase) => at + ms >= phase[from] && at <= phase[to]))
+            // A message counts for what goes on when it is sent.
+            .filter(({ at }) => phases.some((phase) => at >= phase[from] && at <= phase[to]))
             .map(({ ms }) => ms),
         );
       const quiet = distributionOf(alone.times.map(({ ms }) => ms));

@@ -141,6 +141,7 @@ export interface SessionTable {
   all(): Iterable<TableSession>;
   connectionsWithoutSession(ids: Iterable<string>): string[];
   poll(now: number): void;
+  /** When to poll next; nothing changes by itself before. */
   dueAt(): number;
 }
 
@@ -152,6 +153,14 @@ export function createSessionTable(
   const maxSessions = options.maxSessions ?? MAX_SESSIONS;
   const connections = new Map<string, Connection>();
   const sessions = new Map<string, Session>();
+  // Hundreds of idle clients beat and answer many times a second: what is asked at each of their signs of life looks
+  // only at what may have changed.
+  /** Sessions that have given evidence, or lost a connection, since their lease was last found to say all there is. */
+  const changed = new Set<Session>();
+  /** Connections with open calls. */
+  const calling = new Set<Connection>();
+  /** No session lapses or falls silent before. */
+  let nextAt = Infinity;
 
   const connectionOf = (id: string): Connection => {
     const connection = connections.get(id);
@@ -192,6 +201,7 @@ export function createSessionTable(
   }
 
   function join(session: Session, connection: Connection): void {
+    changed.add(session);
     session.connections.add(connection.id);
     connection.sessions.add(session.id);
     if (session.kind === "explicit") connection.lastExplicit = session.id;
@@ -220,6 +230,7 @@ export function createSessionTable(
 
   function noteApplication(session: Session, connection: Connection | undefined, at: number): void {
     if (!connection) return;
+    changed.add(session);
     session.applicationAt = Math.max(session.applicationAt, at);
     if (!connection.challengeable) session.unchallengedAt = Math.max(session.unchallengedAt, at);
     session.knocked = false;
@@ -227,8 +238,8 @@ export function createSessionTable(
 
   /** A call that is still open speaks for a client that cannot be challenged (R1). */
   function noteOpenCalls(now: number): void {
-    for (const connection of connections.values()) {
-      if (connection.challengeable || connection.openCalls.size === 0) continue;
+    for (const connection of calling) {
+      if (connection.challengeable) continue;
       for (const id of connection.sessions) {
         const isOpen = connection.openCalls.has(id) || connection.openCalls.has(ANY_SESSION);
         if (isOpen) noteApplication(sessions.get(id)!, connection, now);
@@ -236,13 +247,19 @@ export function createSessionTable(
     }
   }
 
+  function closeCalls(connection: Connection, key: string): void {
+    connection.openCalls.delete(key);
+    if (connection.openCalls.size === 0) calling.delete(connection);
+  }
+
   function remove(session: Session, isLost: boolean): void {
     sessions.delete(session.id);
+    changed.delete(session);
     for (const id of session.connections) {
       const connection = connections.get(id);
       if (!connection) continue;
       connection.sessions.delete(session.id);
-      connection.openCalls.delete(session.id);
+      closeCalls(connection, session.id);
       if (connection.implicit === session.id) connection.implicit = undefined;
       if (connection.lastExplicit === session.id && !isLost) connection.lastExplicit = undefined;
     }
@@ -267,18 +284,24 @@ export function createSessionTable(
     },
     unchallengeable(id) {
       const connection = connections.get(id);
-      if (connection) connection.challengeable = false;
+      if (!connection) return;
+      connection.challengeable = false;
+      for (const sessionId of connection.sessions) changed.add(sessions.get(sessionId)!);
     },
     disconnect(id, definite, cause, now) {
       const connection = connections.get(id);
       if (!connection) return;
       connections.delete(id);
+      calling.delete(connection);
       for (const sessionId of connection.sessions) {
         const session = sessions.get(sessionId)!;
         // R8b: the last one. Of one that is silent, or closed by who knows whom, only the window tells. An ended
         // session keeps its last connection: the record names whose it was.
         if (definite && session.connections.size === 1) finish(session, "closed", cause, now);
-        else session.connections.delete(id);
+        else {
+          session.connections.delete(id);
+          changed.add(session);
+        }
       }
     },
 
@@ -326,12 +349,13 @@ export function createSessionTable(
       const { openCalls } = connection;
       const key = sessionId ?? ANY_SESSION;
       openCalls.set(key, (openCalls.get(key) ?? 0) + 1);
+      calling.add(connection);
       let isOpen = true;
       return () => {
         const count = openCalls.get(key);
         if (!isOpen || count === undefined) return;
         isOpen = false;
-        if (count === 1) openCalls.delete(key);
+        if (count === 1) closeCalls(connection, key);
         else openCalls.set(key, count - 1);
       };
     },
@@ -342,6 +366,7 @@ export function createSessionTable(
       connection.transportAt = Math.max(connection.transportAt, sentAt);
       for (const id of connection.sessions) {
         const session = sessions.get(id)!;
+        changed.add(session);
         session.transportAt = Math.max(session.transportAt, sentAt);
         session.knocked = false;
       }
@@ -356,17 +381,22 @@ export function createSessionTable(
       table.poll(now);
       noteOpenCalls(now);
       const renewals: DueRenewal[] = [];
-      for (const session of sessions.values()) {
+      for (const session of changed) {
         if (!session.leased) continue;
         const entitled = entitledTo(session, options);
+        // It stays among them until the store has accepted it.
         if (isAhead(entitled, session.leased)) renewals.push(renewalOf(session.id, entitled, options));
+        else changed.delete(session);
       }
       return renewals;
     },
     firstLease: (id) => renewalOf(id, entitledTo(sessions.get(id)!, options), options),
     accepted(renewal) {
       const session = sessions.get(renewal.id);
-      if (session) session.leased = leasedAfter(session.leased, renewal);
+      if (!session) return;
+      session.leased = leasedAfter(session.leased, renewal);
+      // One that was silent may move again: that is due by now.
+      nextAt = Math.min(nextAt, session.silent ? renewal.signOfLifeAt : session.leased.moveUntil);
     },
     refused(id, now) {
       const session = sessions.get(id);
@@ -402,24 +432,24 @@ export function createSessionTable(
     all: () => sessions.values(),
     connectionsWithoutSession: (ids) => [...ids].filter((id) => connections.get(id)?.sessions.size === 0),
     poll(now) {
+      if (now < nextAt) return;
+      nextAt = Infinity;
       for (const session of [...sessions.values()]) {
         const { leased } = session;
         if (!leased) continue;
-        if (now >= leased.knownUntil) finish(session, "lapsed", "silent", now);
-        else if (now < leased.moveUntil) session.silent = false;
+        if (now >= leased.knownUntil) {
+          finish(session, "lapsed", "silent", now);
+          continue;
+        }
+        if (now < leased.moveUntil) session.silent = false;
         else if (!session.silent) {
           session.silent = true;
           effects.suspended(session, "silent", now);
         }
+        nextAt = Math.min(nextAt, session.silent ? leased.knownUntil : leased.moveUntil);
       }
     },
-    dueAt() {
-      let due = Infinity;
-      for (const { leased, silent } of sessions.values()) {
-        if (leased) due = Math.min(due, silent ? leased.knownUntil : leased.moveUntil);
-      }
-      return due;
-    },
+    dueAt: () => nextAt,
   };
   return table;
 }
