@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { networkInterfaces } from "node:os";
 import { test } from "node:test";
 import { VigilError } from "@vigil/shared";
 import { createAnswerer } from "./answerer.js";
@@ -35,6 +36,25 @@ test("the answer holds every candidate, none from outside, and no end is announc
   assert.ok(candidates.some((line) => line.includes(" 127.0.0.1 ")));
   assert.ok(candidates.every((line) => line.includes(" typ host")));
   client.close();
+  await answerer.close();
+});
+
+test("candidates stand in the order of the addresses, IPv6 first: libjuice checks them so, one every 50 ms", async () => {
+  const hasIpv6 = Object.values(networkInterfaces()).some((entries) =>
+    entries?.some(({ address }) => address === "::1"),
+  );
+  const hostAddresses = ["127.0.0.1", "127.0.0.2", ...(hasIpv6 ? ["::1"] : []), "127.0.0.3"];
+  const answerer = createAnswerer(deps, { hostAddresses });
+  for (let dial = 0; dial < 10; dial += 1) {
+    let answer: SessionDescription | undefined;
+    const client = await dialNodeClient(async (offer) => {
+      answer = (await answerer.answer(offer)).answer;
+      return answer;
+    });
+    const addresses = (answer!.sdp.match(/^a=candidate:.*$/gm) ?? []).map((line) => line.split(" ")[4]);
+    assert.deepEqual(addresses, [...(hasIpv6 ? ["::1"] : []), "127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+    client.close();
+  }
   await answerer.close();
 });
 

@@ -1,8 +1,8 @@
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
 import { Candidate, candidateFoundation, candidatePriority, StunProtocol, serverReflexiveCandidate } from "werift";
 import { defaultHostAddresses } from "./host-addresses.js";
 import type { PeerOptions, TransportDeps } from "./peer.js";
-import { bindUdpPort } from "./udp-port.js";
+import { bindUdpPort, type UdpPort } from "./udp-port.js";
 import type { HostProtocol, IceConnection } from "./werift-internals.js";
 
 /** What may enter a port, decided before werift looks at it. */
@@ -20,14 +20,14 @@ export function gatherOnHostAddresses(
 ): void {
   const gatherFromServers = connection.getCandidatePromises.bind(connection);
 
-  const gatherHost = async (address: string): Promise<HostProtocol | undefined> => {
+  const bind = (address: string) =>
+    bindUdpPort({ random, ...(log && { log }) }, { address, ...(udpPorts && { ports: udpPorts }) });
+
+  const gatherHost = async (address: string, binding: Promise<UdpPort>): Promise<HostProtocol | undefined> => {
     const protocol = new StunProtocol();
     const host = protocol as unknown as HostProtocol;
     try {
-      const port = await bindUdpPort(
-        { random, ...(log && { log }) },
-        { address, ...(udpPorts && { ports: udpPorts }) },
-      );
+      const port = await binding;
       if (connection.state === "closed") {
         await port.close();
         return undefined;
@@ -49,11 +49,23 @@ export function gatherOnHostAddresses(
     }
   };
 
+  /** All ports are bound at once; their candidates stand in the order of the addresses. */
+  const gatherHosts = (addresses: readonly string[]): Promise<HostProtocol | undefined>[] => {
+    let before: Promise<unknown> = Promise.resolve();
+    return addresses.map((address) => {
+      const binding = bind(address);
+      // Whoever comes first is awaited first; an early failure of another one is its own affair.
+      binding.catch(() => undefined);
+      const host = before.then(() => gatherHost(address, binding));
+      before = host;
+      return host;
+    });
+  };
+
   connection.getCandidatePromises = (_addresses, timeoutSeconds) => {
     const bound = new Set(connection.protocols.map((protocol) => protocol.localIp));
-    const hosts = (hostAddresses ?? defaultHostAddresses())
-      .filter((address) => !bound.has(address))
-      .map((address) => gatherHost(address));
+    const wanted = inOrderOfChecks(hostAddresses ?? defaultHostAddresses());
+    const hosts = gatherHosts(wanted.filter((address) => !bound.has(address)));
     const { stunServer } = connection;
     const reflexive = stunServer
       ? hosts.map(async (host) => {
@@ -69,6 +81,15 @@ export function gatherOnHostAddresses(
     return [...plain, ...reflexive, ...gatherFromServers([], timeoutSeconds)];
   };
 }
+
+/**
+ * IPv6 first: to both ends it is the better path (RFC 8421). The client checks one path every 50 ms, in the order of our
+ * candidates, and libjuice takes none before it has checked the better ones.
+ */
+const inOrderOfChecks = (addresses: readonly string[]): string[] => [
+  ...addresses.filter(isIPv6),
+  ...addresses.filter((address) => !isIPv6(address)),
+];
 
 function hostCandidate(connection: IceConnection, address: string, port: number): Candidate {
   return new Candidate(

@@ -23,8 +23,10 @@ import { askForImmediateSack } from "./workarounds/immediate-sack.js";
 import { closeForGood } from "./workarounds/leaks.js";
 import { checkSctp } from "./workarounds/malformed-sctp.js";
 import { usesOf } from "./workarounds/names.js";
+import { exchangeKeysNatively } from "./workarounds/native-key-exchange.js";
 import { dropPublicStun } from "./workarounds/no-public-stun.js";
 import { skipSrtp } from "./workarounds/no-srtp.js";
+import { nominatePromptly } from "./workarounds/prompt-nomination.js";
 import { lowerRetransmissionTimeout } from "./workarounds/retransmission-timeout.js";
 import { boundTransactionMemory } from "./workarounds/unbounded-transactions.js";
 
@@ -64,8 +66,10 @@ export function mendConnection(
   const transport = dtlsTransportOf(connection);
   const iceConnection = transport.iceTransport.connection;
 
+  if (uses("native-key-exchange")) exchangeKeysNatively();
   if (uses("no-public-stun") && !options.iceServers?.length) dropPublicStun(iceConnection);
   if (uses("unbounded-transactions")) boundTransactionMemory(iceConnection);
+  if (uses("prompt-nomination")) nominatePromptly(deps.clock, iceConnection);
   const restart = uses("ice-restart") ? surviveIceRestart(transport, events.onFailed) : undefined;
   const isFormerPath = (ip: string, port: number) => restart?.isFormerPath(ip, port) ?? false;
   gatherOnHostAddresses(deps, options, iceConnection, createIngressFilter(iceConnection, uses, isFormerPath));

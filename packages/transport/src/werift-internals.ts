@@ -158,6 +158,7 @@ export interface IceConnection {
   nominated?: CandidatePairView;
   stunServer?: [string, number] | undefined;
   turnServer?: [string, number] | undefined;
+  readonly iceControlling: boolean;
   readonly generation: number;
   readonly localUsername: string;
   readonly localPassword: string;
@@ -172,6 +173,8 @@ export interface IceConnection {
   pairLocalProtocol(protocol: HostProtocol): void;
   appendLocalCandidate(candidate: Candidate): void;
   getCandidatePromises(addresses: string[], timeoutSeconds?: number): Promise<Candidate | undefined>[];
+  /** Starts one check. @returns whether there may be more to check. */
+  schedulingChecks: () => boolean;
   checkIncoming(message: unknown, address: [string, number], protocol: HostProtocol): void;
 }
 

@@ -9,6 +9,8 @@ export const WORKAROUNDS = [
   "ordered-handshake",
   "verified-handshake",
   "stun-integrity",
+  "prompt-nomination",
+  "native-key-exchange",
   "first-record-lost",
   "immediate-client-hello",
   "held-datagrams",

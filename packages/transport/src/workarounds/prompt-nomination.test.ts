@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { Clock } from "@vigil/shared";
+import { nodeRig } from "../testing/rig.js";
+import type { CandidatePairView, IceConnection } from "../werift-internals.js";
+import { nominatePromptly } from "./prompt-nomination.js";
+
+/** A connection whose time is counted by hand; `checks` are the instants at which it started one. */
+function pacedConnection({ iceControlling }: { iceControlling: boolean }) {
+  let nowMs = 0;
+  const timers: { at: number; task: () => void }[] = [];
+  const clock = {
+    now: () => nowMs,
+    wall: () => nowMs,
+    after(delayMs: number, task: () => void) {
+      timers.push({ at: nowMs + delayMs, task });
+      return { cancel: () => undefined };
+    },
+  } satisfies Clock;
+  const checks: number[] = [];
+  const pair = {} as CandidatePairView;
+  const connection = {
+    state: "new",
+    iceControlling,
+    nominated: undefined as CandidatePairView | undefined,
+    checkList: [] as CandidatePairView[],
+    schedulingChecks() {
+      checks.push(nowMs);
+      return true;
+    },
+  };
+  nominatePromptly(clock, connection as unknown as IceConnection);
+  return {
+    connection,
+    pair,
+    checks,
+    pass(ms: number) {
+      for (const end = nowMs + ms; nowMs < end; ) {
+        nowMs += 1;
+        for (const timer of timers.splice(0)) {
+          if (timer.at <= nowMs) timer.task();
+          else timers.push(timer);
+        }
+      }
+    },
+  };
+}
+
+test("werift is let to wait for the outcome; the controlling side checks at once, every 20 ms, until a path is chosen", () => {
+  const { connection, pair, checks, pass } = pacedConnection({ iceControlling: true });
+  assert.equal(connection.schedulingChecks(), true, "with no path to check it would give up");
+  assert.deepEqual(checks, []);
+  connection.checkList.push(pair);
+  assert.equal(connection.schedulingChecks(), false);
+  pass(45);
+  assert.deepEqual(checks, [0, 20, 40]);
+  connection.nominated = pair;
+  pass(100);
+  assert.equal(checks.length, 3);
+});
+
+test("the controlled side leaves the first 100 ms to the other one, and checks by itself if nothing comes", () => {
+  const { connection, pair, checks, pass } = pacedConnection({ iceControlling: false });
+  connection.checkList.push(pair);
+  assert.equal(connection.schedulingChecks(), false);
+  pass(130);
+  assert.deepEqual(checks, [100, 120]);
+});
+
+test("after a restart of ICE it paces anew, after the close no more", () => {
+  const { connection, pair, checks, pass } = pacedConnection({ iceControlling: true });
+  connection.checkList.push(pair);
+  connection.schedulingChecks();
+  connection.nominated = pair;
+  pass(30);
+  connection.nominated = undefined;
+  connection.schedulingChecks();
+  pass(25);
+  assert.deepEqual(checks, [0, 30, 50]);
+  connection.state = "closed";
+  pass(100);
+  assert.equal(checks.length, 3);
+});
+
+test("a client connects with it and without it", async () => {
+  for (const without of [[], ["prompt-nomination"]]) await (await nodeRig({ answerer: { without } })).close();
+});
