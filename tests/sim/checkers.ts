@@ -193,7 +193,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     for (const client of clients) {
       for (const truth of sessions.values()) {
         if (truth.client !== client || truth.endedAt !== undefined) continue;
-        const isUsed = truth.kind === "implicit" || client.session === truth.id;
+        const isUsed = truth.kind === "implicit" || client.session === truth.id || client.resuming === truth.id;
         const mine = isUsed && client.connection !== undefined && truth.connections.has(client.connection);
         if (mine && canAnswer(client) && !(client.hung && client.carrier === "web")) {
           truth.aliveAt = time.now;
@@ -206,7 +206,7 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
       truth.sentAt = Math.max(truth.sentAt, sentOver(truth));
       // A call that is open where no challenge is answered speaks for its client (R1).
       if (truth.client.carrier === "web") {
-        for (const id of truth.connections) if (gateway.openCalls(id) > 0) truth.sentAt = time.now;
+        for (const id of truth.connections) truth.sentAt = Math.max(truth.sentAt, gateway.openUntil(id));
       }
       if (gateway.process.state !== "up") truth.excusedUntil = time.now + excuseMs();
     }

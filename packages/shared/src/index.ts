@@ -1,6 +1,7 @@
 export * from "./api.js";
 export * from "./clock.js";
 export * from "./config/index.js";
+export * from "./delay-window.js";
 export * from "./duration.js";
 export * from "./emitter.js";
 export * from "./errors.js";

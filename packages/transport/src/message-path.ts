@@ -27,7 +27,10 @@ export function createMessageSink(
       const protocolId = isText ? ProtocolId.text : ProtocolId.binary;
       if (queueMessage) queueMessage(streamId, protocolId, message);
       else association.send(streamId, protocolId, message, { ordered: true }).catch(onError);
+      // The TSN that the next chunk will have (RFC 9260, section 1.6: serial arithmetic).
+      return association.localTsn;
     },
+    isAcknowledged: (mark) => ((association.lastSackedTsn + 1 - mark) | 0) >= 0,
     transmit() {
       association.transmit().catch(onError);
     },

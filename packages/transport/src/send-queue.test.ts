@@ -32,16 +32,26 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 /** A sink that keeps what it gets in a queue of its own until told that it was sent. */
 function manualSink() {
   const sent: string[] = [];
+  let acknowledged = Infinity;
   const sink: Mutable<MessageSink> = {
     isReady: true,
     waitingChunks: 0,
     queue(_streamId, message) {
       sent.push(`${message[0]}`);
       sink.waitingChunks += Math.ceil(message.length / 1163);
+      return sent.length;
     },
+    isAcknowledged: (mark) => mark <= acknowledged,
     transmit() {},
   };
-  return { sink, sent };
+  return {
+    sink,
+    sent,
+    /** From now on the other side has the first `count` messages and no more. */
+    acknowledge(count: number) {
+      acknowledged = count;
+    },
+  };
 }
 
 test("control overtakes bulk that waits, and each keeps its own order", () => {
@@ -71,6 +81,45 @@ test("bulk is paced at 10 MB/s", () => {
   }
   assert.ok(sent.length >= 45 && sent.length <= 56, `${sent.length} messages of 10,000 bytes in 50 ms`);
 });
+
+/** Sends bulk over a path of a rate and a delay, and tells the rate that came about and the longest that a piece took. */
+function flow(bytesPerMs: number, delayMs: number, forMs: number) {
+  const PIECE_BYTES = 16_384;
+  const { clock, advance } = manualClock();
+  const { sink, sent, acknowledge } = manualSink();
+  acknowledge(0);
+  const queue = createSendQueue({ clock }, sink);
+  const arrivals: number[] = [];
+  let busyUntil = 0;
+  let slowestMs = 0;
+  for (let ms = 0; ms < forMs; ms++) {
+    while (queue.queuedBytes(0) < 2 ** 20) queue.push(0, Buffer.alloc(PIECE_BYTES), "bulk");
+    while (arrivals.length < sent.length) {
+      busyUntil = Math.max(busyUntil, clock.now()) + PIECE_BYTES / bytesPerMs;
+      arrivals.push(busyUntil + delayMs);
+      if (ms > forMs / 4) slowestMs = Math.max(slowestMs, busyUntil + delayMs - clock.now());
+    }
+    sink.waitingChunks = 0;
+    acknowledge(arrivals.filter((at) => at <= clock.now()).length);
+    advance(1);
+    queue.pump();
+  }
+  return { rate: (sent.length * PIECE_BYTES) / forMs, slowestMs };
+}
+
+for (const [megabytesPerSecond, delayMs] of [
+  [1, 2],
+  [3, 5],
+  [8, 20],
+] as const) {
+  test(`bulk uses a path of ${megabytesPerSecond} MB/s and ${delayMs} ms, and control waits little behind it`, () => {
+    const { rate, slowestMs } = flow(megabytesPerSecond * 1000, delayMs, 4000);
+    assert.ok(rate > megabytesPerSecond * 1000 * 0.75, `${rate} bytes a ms`);
+    // Two pieces are always on their way; a window without bounds would fill 1 MB, which takes 125 to 1,000 ms here.
+    const atLeastMs = (2 * 16_384) / (megabytesPerSecond * 1000);
+    assert.ok(slowestMs < delayMs + atLeastMs + 25, `${slowestMs} ms`);
+  });
+}
 
 test("nothing is sent before the sink is ready, nor more than 64 messages at a time", () => {
   const { clock } = manualClock();

@@ -20,6 +20,8 @@ export interface SimClient {
   /** Its open connection, as it sees it. */
   readonly connection: string | undefined;
   readonly session: string | undefined;
+  /** The session that it has asked to go on with over its connection, until that is answered. */
+  readonly resuming: string | undefined;
   /** Its application stands still; its transport goes on. */
   hung: boolean;
   /** When the gateway's machine last received something that its application had sent. */
@@ -66,6 +68,7 @@ export function createSimClient(
   }
   let line: Line | undefined;
   let session: string | undefined;
+  let resuming: string | undefined;
   let lastCall = 0;
   let lastRequest = 0;
   let lastArrivalAt = -Infinity;
@@ -159,7 +162,9 @@ export function createSimClient(
       session: (request, found) =>
         down.send(
           hear(() => {
-            if (request === lastRequest) session = found;
+            if (request !== lastRequest) return;
+            session = found;
+            resuming = undefined;
           }),
         ),
       beaten: (of, isAlive) =>
@@ -177,6 +182,7 @@ export function createSimClient(
 
   function open(resume: string): void {
     const request = ++lastRequest;
+    resuming = resume === "" ? undefined : resume;
     send((connection) => gateway.startSession(connection, request, resume));
   }
 
@@ -211,6 +217,9 @@ export function createSimClient(
     },
     get session() {
       return session;
+    },
+    get resuming() {
+      return resuming;
     },
     get lastArrivalAt() {
       return lastArrivalAt;

@@ -59,8 +59,8 @@ export interface SimGateway {
   unlinked(part: string, end: PartEnd): void;
   fromPart(part: string, end: PartEnd, message: ToGateway): void;
   asked(question: LeaseQuestion): Promise<RemoteAnswer>;
-  /** Calls of the connection that are open here. */
-  openCalls(connection: string): number;
+  /** True time until which a call of the connection has been open here: now, while one is. */
+  openUntil(connection: string): number;
 }
 
 export interface GatewayWatch {
@@ -162,9 +162,11 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
       options,
     );
 
+    const lastOpenAt = new Map<string, number>();
     function finish(operation: Operation, answer: Answer): void {
       if (!operations.delete(operation.key)) return;
       operation.over?.();
+      lastOpenAt.set(operation.connection, deps.time.now);
       connections.get(operation.connection)?.end.answer(operation.call, answer);
     }
 
@@ -341,10 +343,9 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
         }
       },
       asked: (question) => server.handle(question),
-      openCalls(connection) {
-        let count = 0;
-        for (const operation of operations.values()) if (operation.connection === connection) count += 1;
-        return count;
+      openUntil(connection) {
+        for (const operation of operations.values()) if (operation.connection === connection) return deps.time.now;
+        return lastOpenAt.get(connection) ?? -Infinity;
       },
     };
   }
@@ -379,6 +380,6 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
     unlinked: call("unlinked"),
     fromPart: call("fromPart"),
     asked: call("asked"),
-    openCalls: call("openCalls"),
+    openUntil: call("openUntil"),
   };
 }

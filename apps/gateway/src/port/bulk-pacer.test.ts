@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createBulkPacer } from "./bulk-pacer.js";
-import { BULK_CHUNK_BYTES, BULK_WINDOW_BYTES, MARKER_RETRY_MS } from "./limits.js";
+import { BULK_CHUNK_BYTES, BULK_WINDOW, MARKER_RETRY_MS } from "./limits.js";
 import { createManualClock } from "./testing/echo-port.js";
 
 /** A path of a given rate: bytes wait in a buffer that takes all, and markers are answered when they get through. */
@@ -61,7 +61,7 @@ test("what is unconfirmed is bounded, and a path that says nothing gets nothing 
   };
   pacer.ready(sender);
   clock.advance(60_000);
-  assert.ok(pieces * BULK_CHUNK_BYTES <= BULK_WINDOW_BYTES.first + 2 * BULK_CHUNK_BYTES);
+  assert.ok(pieces * BULK_CHUNK_BYTES <= BULK_WINDOW.firstBytes + 2 * BULK_CHUNK_BYTES);
 });
 
 test("senders take turns, and one that leaves is not asked", () => {

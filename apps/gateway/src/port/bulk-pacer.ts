@@ -1,5 +1,5 @@
-import type { Clock } from "@vigil/shared";
-import { BULK_DELAY_MS, BULK_MARKERS_PER_WINDOW, BULK_WINDOW_BYTES, MARKER_RETRY_MS } from "./limits.js";
+import { type Clock, createDelayWindow } from "@vigil/shared";
+import { BULK_MARKERS_PER_WINDOW, BULK_WINDOW, MARKER_RETRY_MS } from "./limits.js";
 
 /** Something with bulk to send. */
 export interface BulkSender {
@@ -23,27 +23,23 @@ export interface BulkPacer {
 /** `mark` sends a PING and calls back when it was answered; false when it cannot be sent now. */
 export function createBulkPacer(clock: Clock, mark: (answered: () => void) => boolean): BulkPacer {
   const waiting = new Set<BulkSender>();
-  let windowBytes: number = BULK_WINDOW_BYTES.first;
-  let unconfirmed = 0;
+  const window = createDelayWindow(BULK_WINDOW);
   let unmarked = 0;
-  /** The path's own delay: the least seen since it was last found empty. */
-  let baseMs = Number.POSITIVE_INFINITY;
   let fresh = false;
   let retrying = false;
 
   const run = () => {
     for (const sender of waiting) {
-      if (unconfirmed >= windowBytes) return;
+      if (!window.hasRoom) return;
       waiting.delete(sender);
       sender.sendPiece(written);
     }
   };
   const written = (bytes: number) => {
     // The first after a pause finds the path empty and measures its own delay.
-    if (unconfirmed === 0) fresh = true;
-    unconfirmed += bytes;
+    if (window.sent(bytes)) fresh = true;
     unmarked += bytes;
-    if (fresh || unmarked >= windowBytes / BULK_MARKERS_PER_WINDOW) placeMarker();
+    if (fresh || unmarked >= window.bytes / BULK_MARKERS_PER_WINDOW) placeMarker();
     run();
   };
   const placeMarker = () => {
@@ -62,13 +58,8 @@ export function createBulkPacer(clock: Clock, mark: (answered: () => void) => bo
       placeMarker();
     });
   };
-  const confirmed = (bytes: number, delayMs: number, emptyPath: boolean) => {
-    unconfirmed -= bytes;
-    baseMs = emptyPath ? delayMs : Math.min(baseMs, delayMs);
-    const addedMs = delayMs - baseMs;
-    // A quarter of a window more each round trip, or half a window less.
-    if (addedMs < BULK_DELAY_MS.low) windowBytes = Math.min(BULK_WINDOW_BYTES.most, windowBytes + bytes / 4);
-    else if (addedMs > BULK_DELAY_MS.high) windowBytes = Math.max(BULK_WINDOW_BYTES.least, windowBytes - bytes / 2);
+  const confirmed = (bytes: number, delayMs: number, onEmptyPath: boolean) => {
+    window.confirmed(bytes, delayMs, onEmptyPath);
     run();
   };
 

@@ -85,15 +85,16 @@ export const BULK_CHUNK_BYTES = 16_384;
 
 /**
  * Bulk that may be on its way unconfirmed. It starts at what fast LANs need, and moves with the measured delay: at the
- * least two pieces, or nothing would flow; at the most what 1 Gbit/s carries in 30 ms.
+ * least two pieces, or nothing would flow; at the most what 1 Gbit/s carries in 30 ms. A challenge waits about as long
+ * behind bulk as the delay that shrinks it, which must be small against the shortest usual window (300 ms).
  */
-export const BULK_WINDOW_BYTES = { least: 2 ** 15, first: 2 ** 17, most: 2 ** 22 } as const;
-
-/**
- * Delay that bulk may add to the path, in ms: below `low` the window grows, above `high` it shrinks. A challenge waits
- * about as long behind bulk, so `high` must be small against the shortest usual window (300 ms).
- */
-export const BULK_DELAY_MS = { low: 10, high: 30 } as const;
+export const BULK_WINDOW = {
+  leastBytes: 2 ** 15,
+  firstBytes: 2 ** 17,
+  mostBytes: 2 ** 22,
+  lowMs: 10,
+  highMs: 30,
+} as const;
 
 /** Confirmations that a window of bulk asks for: each lets that part of it follow in one burst, which must be short. */
 export const BULK_MARKERS_PER_WINDOW = 16;
