@@ -4,7 +4,6 @@ import { AuthService } from "@vigil/protocol/gen/proto/rpc/v1/auth_pb.js";
 import { SignalingService } from "@vigil/protocol/gen/proto/rpc/webrtc/v1/signaling_pb.js";
 import { StreamService } from "@vigil/protocol/gen/proto/stream/v1/stream_pb.js";
 import { RobotService } from "@vigil/protocol/gen/viam/robot/v1/robot_pb.js";
-import type { Inventory, States } from "@vigil/protocol/gen/vigil/link/v1/link_pb.js";
 import {
   type AppControl,
   type Clock,
@@ -20,7 +19,6 @@ import {
 } from "@vigil/shared";
 import {
   beginAtZero,
-  createExposition,
   createGatewayMetrics,
   createLoopLagHistogram,
   createOpsServer,
@@ -31,6 +29,7 @@ import { createAdmission } from "./admission/admission.js";
 import type { Client } from "./admission/client.js";
 import { createIdentity } from "./admission/identity.js";
 import { createOperations } from "./admission/operations.js";
+import { refusalLabel } from "./admission/refusal-label.js";
 import { createPartCalls } from "./links/part-calls.js";
 import { createPartLinks } from "./links/part-links.js";
 import { registerHttpApi } from "./ops/http-api.js";
@@ -38,12 +37,15 @@ import { registerHttpRoutes } from "./ops/http-routes.js";
 import { createLiveEvents, type LiveEvents } from "./ops/live-events.js";
 import { createRecorder } from "./ops/recorder.js";
 import { createRobotViews } from "./ops/robot-views.js";
+import { createScrape } from "./ops/scrape.js";
 import { stopAllParts } from "./ops/stop-all.js";
 import { createAcceptedHosts } from "./peers/accepted-hosts.js";
 import { createClients } from "./peers/clients.js";
 import { CLOSING, createAuthService, createSignaling } from "./peers/signaling-service.js";
 import { serveWebrtcClient } from "./peers/webrtc-clients.js";
 import { createPort } from "./port/index.js";
+import { createPartReactions } from "./reactions/part-reactions.js";
+import { createSessionReactions } from "./reactions/session-reactions.js";
 import { createRestMethods } from "./rest/rest-methods.js";
 import { registerRest } from "./rest/rest-routes.js";
 import { ROBOT_RULES } from "./rest/robot-rules.js";
@@ -79,9 +81,6 @@ export async function createGateway(
   const operations = createOperations(random);
   const directory = createResourceDirectory();
   const descriptors = createDescriptors();
-  const states = new Map<string, States>();
-  const since = new Map<string, number>(config.parts.map(({ name }) => [name, clock.wall()]));
-  const announced = new Set<string>();
   let live: LiveEvents | undefined;
   const changed = () => live?.changed();
 
@@ -116,35 +115,18 @@ export async function createGateway(
       random,
       store,
       log,
-      ended({ session, reason, cause }) {
-        metrics.sessionsEnded.inc({ reason });
-        const cancelled = operations.cancelWhere(
-          (operation) => operation.session === session.id,
-          // Not SESSION_EXPIRED: Go would send the command again by itself.
-          createStatus(Code.cancelled, `the session has ended (${reason}) and its operations were cancelled`),
-        );
-        for (const [part, count] of operations.abandonedOf(session.id, clock.now())) {
-          cancelled.set(part, (cancelled.get(part) ?? 0) + count);
-        }
-        for (const link of links.all()) {
-          link.push({ case: "sessionEnd", value: { session: session.id } });
-          link.forget(session.id);
-        }
-        recorder.ended(session, aboutOf(session.connections), reason, cause, cancelled);
-        log.info({ session: session.id.slice(0, 8), kind: session.kind, reason, cause }, "session ended");
-        if (reason !== "lapsed" && reason !== "revoked") return;
-        // What a dead client has queued can never arrive: its connection goes with it, unless others live on it (R6).
-        for (const id of keeper.withoutSession(session.connections)) clients.get(id)?.cut();
-      },
-      suspended(session, cause) {
-        const cancelled = operations.cancelWhere(
-          (operation) => operation.session === session.id,
-          createStatus(Code.unavailable, `the session is suspended (${cause}); command again once its client is heard`),
-        );
-        for (const link of links.all()) link.push({ case: "suspend", value: { session: session.id } });
-        recorder.suspended(session, aboutOf(session.connections), cause, cancelled);
-        log.info({ session: session.id.slice(0, 8), cause }, "session suspended");
-      },
+      ...createSessionReactions({
+        clock,
+        log,
+        metrics,
+        operations,
+        recorder,
+        links: () => links,
+        about: aboutOf,
+        cut(connections) {
+          for (const id of keeper.withoutSession(connections)) clients.get(id)?.cut();
+        },
+      }),
     },
     { windowMs, quietLimitMs: config.implicitQuietLimitMs === "off" ? Infinity : config.implicitQuietLimitMs },
   );
@@ -204,61 +186,20 @@ export async function createGateway(
     },
     { windowMs, software: VERSION },
   );
-  links.on("linked", (link) => {
-    const part = link.part.name;
-    link.on("inventory", (inventory) => {
-      announced.add(part);
-      directory.set(toInventory(part, config.parts.find(({ name }) => name === part)?.prefix ?? "", inventory));
-      descriptors.set(part, inventory.files);
-      changed();
-    });
-    link.on("up", () => {
-      metrics.partUp.set({ part }, 1);
-      since.set(part, clock.wall());
-      log.info({ part, carrier: link.carrier }, "part linked");
-      changed();
-    });
-    link.on("states", (value) => {
-      states.set(part, value);
-      changed();
-    });
-    link.on("fenced", ({ report, at, errorBarMs }) => {
-      recorder.fenced(part, report, at, errorBarMs);
-      if (config.stopGroup === "robot" && !report.final && report.session !== "" && report.cause !== "gateway")
-        suspendElsewhere(part, report.session);
-    });
-    link.on("stopped", ({ report, at, errorBarMs }) => recorder.stopped(part, report, at, errorBarMs));
-    link.on("refused", ({ reason, count }) => {
-      metrics.commandsRefused.inc({ part, reason: REFUSAL_LABELS.get(reason) ?? "fenced" }, count);
-    });
-  });
-  links.on("down", ({ link, cause }) => {
-    const part = link.part.name;
-    if (links.get(part)?.isUp) return;
-    metrics.partUp.set({ part }, 0);
-    metrics.disconnects.inc({
-      peer: "part",
-      cause: cause === "silent" ? "silent" : cause === "shutdown" ? "shutdown" : "closed",
-    });
-    since.set(part, clock.wall());
-    // Its process may be dead and never tell what it suspended: what moved together with it stops all the same (R4).
-    if (config.stopGroup === "robot") {
-      const owners = (states.get(part)?.groups ?? []).map(({ owner }) => owner).filter((owner) => owner !== "");
-      for (const session of new Set([...owners, ...link.usedWithin(UNREPORTED_MS)])) suspendElsewhere(part, session);
-    }
-    states.delete(part);
-    log.warn({ part, cause }, "part lost");
-    changed();
-  });
-  links.on("refused", () => metrics.disconnects.inc({ peer: "part", cause: "refused" }));
-
-  /** What moves together stops together: a part that suspends a session for its own trouble stops it on all (R4). */
-  function suspendElsewhere(part: string, session: string): void {
-    if (!keeper.get(session)) return;
-    for (const link of links.all()) {
-      if (link.part.name !== part) link.push({ case: "suspend", value: { session } });
-    }
-  }
+  const reactions = createPartReactions(
+    {
+      clock,
+      log,
+      metrics,
+      links,
+      directory,
+      descriptors,
+      recorder,
+      isSession: (id) => keeper.get(id) !== undefined,
+      changed,
+    },
+    config,
+  );
 
   const partNames = config.parts.map(({ name }) => name);
   const stopAll = async () => {
@@ -278,8 +219,8 @@ export async function createGateway(
     configuredParts: partNames,
     storeReachable: () => store.incarnation !== undefined,
     link: (part) => links.get(part),
-    since: (part) => since.get(part) ?? 0,
-    states: (part) => states.get(part),
+    since: reactions.since,
+    states: reactions.states,
     directory,
     keeper,
     operations,
@@ -300,7 +241,7 @@ export async function createGateway(
       arrivedAt: arrivals.arrivedAt,
       isLinked: (part) => links.get(part)?.isUp ?? false,
       stopAll,
-      isComplete: () => partNames.every((part) => announced.has(part)),
+      isComplete: () => reactions.isComplete,
       shutDown: () => control.exit(0),
     },
     { windowMs, version: `v${VERSION}`, apiVersion: API_VERSION, tunnels: config.tunnels },
@@ -368,7 +309,7 @@ export async function createGateway(
       if (part !== undefined) metrics.rpcSeconds.observe({ ...labels, hop: "part" }, durationMs / 1000);
     },
     refused: (part, reason) =>
-      metrics.commandsRefused.inc({ part: part ?? "gateway", reason: REFUSAL_LABELS.get(reason) ?? "limit" }),
+      metrics.commandsRefused.inc({ part: part ?? "gateway", reason: refusalLabel(reason) ?? "limit" }),
   });
 
   // ---- The port
@@ -392,21 +333,7 @@ export async function createGateway(
       },
     },
   );
-  const exposition = createExposition(metrics.registry);
-  const scrape = (accept: string | undefined) => {
-    const kinds = { explicit: 0, implicit: 0 };
-    for (const { kind } of keeper.all()) kinds[kind] += 1;
-    metrics.sessionsActive.set({ kind: "explicit" }, kinds.explicit);
-    metrics.sessionsActive.set({ kind: "implicit" }, kinds.implicit);
-    const waiting = views.resources().filter(({ awaitsRearm }) => awaitsRearm);
-    for (const { name } of config.parts) {
-      metrics.rearmWaiting.set({ part: name }, waiting.filter(({ part }) => part === name).length);
-    }
-    const partPaths = [...links.all()].filter(({ carrier }) => carrier === "webrtc");
-    metrics.webrtcConnections.set({ side: "client" }, clients.count("webrtc"));
-    metrics.webrtcConnections.set({ side: "part" }, partPaths.length);
-    return exposition(accept);
-  };
+  const scrape = createScrape({ metrics, parts: partNames, keeper, clients, links, views });
   await registerHttpRoutes(port.fastify, {
     identity,
     live,
@@ -472,9 +399,6 @@ export async function createGateway(
   };
 }
 
-/** A part tells its states every second, and a change within a tenth of one. */
-const UNREPORTED_MS = 1000;
-
 const LOCAL_METHODS: ReadonlySet<string> = new Set(
   [RobotService, AuthService, SignalingService, StreamService].flatMap((service) =>
     service.methods.map((method) => `/${service.typeName}/${method.name}`),
@@ -482,17 +406,6 @@ const LOCAL_METHODS: ReadonlySet<string> = new Set(
 );
 
 const DISCONNECT_CAUSES: ReadonlySet<string> = new Set(["silent", "closed", "process_dead", "refused", "shutdown"]);
-
-/** Reasons of refusals as the metric's closed set of labels has them. */
-const REFUSAL_LABELS: ReadonlyMap<string, string> = new Map([
-  ["session_ended", "session_ended"],
-  ["stale", "stale"],
-  ["fenced", "fenced"],
-  ["stopping", "fenced"],
-  ["rearm", "rearm"],
-  ["unauthenticated", "unauthenticated"],
-  ["limit", "limit"],
-]);
 
 async function openStore(
   deps: { readonly clock: Clock; readonly random: Random; readonly log: Logger },
@@ -508,8 +421,4 @@ function peerOptions({ webrtc }: GatewayConfig): PeerOptions {
     ...(webrtc.hostAddresses.length > 0 && { hostAddresses: webrtc.hostAddresses }),
     iceServers: webrtc.iceServers.map(({ urls, ...rest }) => ({ ...rest, urls: [...urls] })),
   };
-}
-
-function toInventory(part: string, prefix: string, { resources, apis }: Inventory) {
-  return { part, prefix, resources, apis };
 }
