@@ -6,10 +6,10 @@ import { cableOut, GROUPS, type Group, type Planned, SIGKILL_WEBRTC } from "./lo
 import { type BenchOptions, countOf, type Figure, type Section, type SectionResult, show, table } from "./section.js";
 import { type Distribution, distributionOf } from "./statistics.js";
 
-/** Rigs side by side. Five of them, at rest, take a third of two cores, which a silent loss does not notice. */
-const LANES = 5;
+/** Rigs side by side. Four of them, at rest, take a quarter of two cores, which a silent loss does not notice. */
+const LANES = 4;
 /** Where milliseconds after the loss count, and new clients start all the time, there are fewer. */
-const PROMPT_LANES = 4;
+const PROMPT_LANES = 2;
 const QUICK_LANES = 2;
 
 export interface Measured extends Summary {

@@ -351,6 +351,7 @@ export async function createGateway(
       apis: directory.apis,
     }),
     proxied: config.proxied,
+    connectionOf: port.connectionOf,
     call: (caller, start, response) => admission.direct((entity) => clients.ofHttp(caller, entity))(start, response),
   });
   await registerHttpApi(port.fastify, {

@@ -8,8 +8,8 @@ const TWO = [
   { carrier: "grpc", explicit: false },
 ] as const;
 
-test("scenario 16: a part is paused past the window with commands queued: all refused, a stop sent, 300 of 300", async () => {
-  await forSeeds(300, { windowMs: WINDOW_MS }, async (scene) => {
+test("scenario 16: a part is paused past the window with commands queued: all refused, a stop sent, 1,000 of 1,000", async () => {
+  await forSeeds(1000, { windowMs: WINDOW_MS }, async (scene) => {
     await scene.drive(0, "part0:arm");
     scene.part(0).process.pause();
     const { writes } = scene.checkers.figures;

@@ -78,6 +78,8 @@ async function openRig() {
       origins: { authenticated: true, allowedOrigins: [], allowedHosts: [] },
     },
   );
+  const routed: (ClientConnection | undefined)[] = [];
+  port.fastify.get("/hello", async ({ raw }) => void routed.push(port.connectionOf(raw)));
   const { port: number } = await port.listen();
   after(async () => {
     clients.close();
@@ -92,6 +94,8 @@ async function openRig() {
     keeper,
     ended,
     connections,
+    /** Over what the requests for /hello came. */
+    routed,
     /** Time passes in the steps in which the keeper looks, with its renewals written in between. */
     async pass(ms: number) {
       for (let passed = 0; passed < ms; passed += 25) {
@@ -120,6 +124,11 @@ async function openPage(rig: Rig) {
     text += bytes.toString("latin1");
   });
   return {
+    async get(path: string) {
+      text = "";
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`);
+      await until(() => text.includes("HTTP/1.1 200"));
+    },
     async call(method: string, entity: string) {
       text = "";
       const head = [
@@ -155,6 +164,18 @@ test("what a browser's lapsed session was commanded over is reset; what others c
   const anew = await openPage(rig);
   await anew.call("Move", "ann");
   for (const page of [other, anew]) page.close();
+});
+
+test("what a REST client's lapsed session was commanded over is reset too (R6)", async () => {
+  const rig = await openRig();
+  const script = await openPage(rig);
+  await script.get("/hello");
+  const caller = { remoteAddress: "127.0.0.1", localAddress: "127.0.0.1:1", origin: undefined, userAgent: "script" };
+  const client = rig.clients.ofHttp({ ...caller, connection: rig.routed.at(-1) }, "ann");
+  await rig.keeper.forCall(client.id, undefined);
+  await rig.pass(WINDOW_MS * 1.5);
+  assert.deepEqual(rig.ended, ["lapsed"]);
+  await until(() => script.error() === "ECONNRESET");
 });
 
 test("a proxy's connection is not reset while anybody's session lives on it", async () => {

@@ -27,6 +27,8 @@ export interface Clients {
 export interface HttpCaller extends Pick<Caller, "remoteAddress" | "origin" | "userAgent"> {
   /** "ip:port" */
   readonly localAddress: string;
+  /** Over which it came; undefined once that is gone. */
+  readonly connection: ClientConnection | undefined;
 }
 
 export interface ClientsDeps {
@@ -217,9 +219,8 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     },
     ofConnection(connection, caller, entity) {
       if (connection.kind === "grpc-web" || connection.httpVersion === "1.1") {
-        const pool = ofPool({ ...caller, localAddress: `${connection.localAddress}:${connection.localPort}` }, entity);
-        shared.note(connection, pool.id);
-        return pool;
+        const localAddress = `${connection.localAddress}:${connection.localPort}`;
+        return ofPool({ ...caller, localAddress, connection }, entity);
       }
       const id = `${connection.id}/${entity ?? ""}`;
       const present = clients.get(id);
@@ -272,6 +273,12 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
 
   /** Browsers and HTTP/1.1 clients share connections, so that they are told apart by who and where they are (R1). */
   function ofPool(caller: HttpCaller, entity: string | undefined): Client {
+    const client = poolOf(caller, entity);
+    if (caller.connection) shared.note(caller.connection, client.id);
+    return client;
+  }
+
+  function poolOf(caller: HttpCaller, entity: string | undefined): Client {
     const key = JSON.stringify(entity ?? [caller.remoteAddress, caller.origin, caller.userAgent]);
     const present = pools.get(key);
     if (present) {

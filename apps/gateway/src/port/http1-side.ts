@@ -48,6 +48,7 @@ export function createHttp1Side(
   return {
     server,
     attach(connection, socket) {
+      deps.connections.set(socket, connection);
       attached.set(socket, { connection, patience: createRequestPatience(deps.clock, socket) });
       server.emit("connection", socket);
     },

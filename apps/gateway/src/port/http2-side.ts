@@ -66,6 +66,7 @@ export function createHttp2Side(deps: SideDeps, fastify: FastifyInstance): Http2
     attach(connection, socket) {
       const session = performServerHandshake(socket, SESSION_OPTIONS);
       connection.attachSession(session);
+      deps.connections.set(session, connection);
       session.setLocalWindowSize(SESSION_WINDOW_BYTES);
       // On a session that has ended no marker is missed.
       const mark = (answered: () => void) => session.destroyed || session.ping(onlyAnswered(answered));

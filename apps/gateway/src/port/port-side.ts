@@ -12,6 +12,8 @@ export interface SideDeps {
   readonly policy: OriginPolicy;
   readonly proxied: boolean;
   readonly handlerOf: (connection: PortConnection) => PortCallHandler;
+  /** The connection of each HTTP/1.1 socket and of each HTTP/2 session: for routes, which get requests alone. */
+  readonly connections: WeakMap<object, PortConnection>;
 }
 
 export function readCaller(

@@ -41,6 +41,8 @@ export interface Port {
   readonly fastify: FastifyInstance;
   readonly policy: OriginPolicy;
   connections(): readonly ClientConnection[];
+  /** Over which connection a route's request came. */
+  connectionOf(request: IncomingMessage): ClientConnection | undefined;
   /** @throws VigilError that says how to mend; `isCannotListen` knows it. */
   listen(): Promise<{ address: string; port: number }>;
   /** Open calls end with UNAVAILABLE, then connections close; what is left after a grace is cut. */
@@ -60,6 +62,7 @@ export function createPort(deps: PortDeps, options: PortOptions): Port {
     policy,
     proxied: options.proxied,
     handlerOf: handlerPerConnection(deps),
+    connections: new WeakMap<object, PortConnection>(),
   };
   let http1: Http1Side | undefined;
   const fastify = createFastify(policy, (serve) => {
@@ -104,6 +107,11 @@ export function createPort(deps: PortDeps, options: PortOptions): Port {
     fastify,
     policy,
     connections: () => [...connections],
+    connectionOf(request) {
+      // fastify hands on both versions as one type; a request of HTTP/2 has a stream of its own.
+      const { stream } = request as { stream?: { session?: object } };
+      return shared.connections.get(stream?.session ?? request.socket);
+    },
     async listen() {
       await fastify.ready();
       limitSilence = await loadSilenceLimit(deps.log, TCP_SILENCE_MS);

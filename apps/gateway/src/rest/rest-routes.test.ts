@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type IncomingMessage, request } from "node:http";
+import { connect } from "node:http2";
 import { type TestContext, test } from "node:test";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type CallHandler, type CallStart, IGNORE_REQUESTS, type ResponseSink, type Status } from "@vigil/protocol";
@@ -33,6 +34,7 @@ async function serve(t: TestContext, handler: CallHandler): Promise<{ url: strin
   await registerRest(port.fastify, {
     methods: createRestMethods({ log: { warn() {} }, own, files: () => [], apis: () => [] }),
     proxied: false,
+    connectionOf: port.connectionOf,
     call(caller, start, response) {
       callers.push(caller);
       return handler(start, response);
@@ -61,6 +63,23 @@ function answering(answer: (request: Uint8Array, start: CallStart, response: Res
     };
   };
 }
+
+test("a call's connection is told, over HTTP/1.1 and over HTTP/2", async (t) => {
+  const { url, callers } = await serve(
+    t,
+    answering((_request, _start, response) => response.trailers({ code: Code.unimplemented, message: "not here" })),
+  );
+  const { origin, pathname } = new URL(`${url}/version`);
+  await fetch(origin + pathname);
+  const session = connect(origin);
+  const stream = session.request({ ":path": pathname });
+  await once(stream, "response");
+  session.destroy();
+  assert.deepEqual(
+    callers.map(({ connection }) => connection?.httpVersion),
+    ["1.1", "2"],
+  );
+});
 
 test("a request becomes a call, and its answer JSON with the names of the .proto", async (t) => {
   const { url, callers } = await serve(

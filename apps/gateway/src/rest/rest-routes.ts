@@ -1,9 +1,10 @@
+import type { IncomingMessage } from "node:http";
 import type { CallStart } from "@vigil/protocol";
 import { createStatus, type RequestSink, type ResponseSink } from "@vigil/protocol";
 import { Code } from "@vigil/shared";
 import type { FastifyError, FastifyInstance } from "fastify";
 import type { HttpCaller } from "../peers/clients.js";
-import { callerAddress } from "../port/index.js";
+import { type ClientConnection, callerAddress } from "../port/index.js";
 import { NOT_FOUND, WRONG_VERB } from "./http-status.js";
 import { sendError, serveRestCall } from "./rest-call.js";
 import type { RestMethods } from "./rest-methods.js";
@@ -12,6 +13,7 @@ export interface RestDeps {
   readonly methods: RestMethods;
   /** The listener stands behind a proxy, whose word on a caller's address is believed. */
   readonly proxied: boolean;
+  connectionOf(request: IncomingMessage): ClientConnection | undefined;
   /** A call of whoever sent the request, through admission as every other. */
   call(caller: HttpCaller, start: CallStart, response: ResponseSink): RequestSink;
 }
@@ -43,6 +45,7 @@ export async function registerRest(fastify: FastifyInstance, deps: RestDeps): Pr
         localAddress: `${socket.localAddress}:${socket.localPort}`,
         origin: headers.origin,
         userAgent: headers["user-agent"],
+        connection: deps.connectionOf(request.raw),
       };
       serveRestCall(
         (start, response) => deps.call(caller, start, response),
