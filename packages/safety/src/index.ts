@@ -1,4 +1,5 @@
 export * from "./bounds.js";
+export * from "./challenge-pace.js";
 export * from "./fence.js";
 export * from "./guard.js";
 export type { GuardEffects, GuardEvent, RearmReason, StopCause } from "./guard-events.js";

@@ -8,13 +8,14 @@ import {
 import { linkChallengePeriodMs } from "@vigil/links";
 import {
   type ClientLife,
+  challengePeriodMs,
   type EndCause,
   fenceOf,
   LINK_FRESH_MS,
   type SessionEnd,
   type TableSession,
 } from "@vigil/safety";
-import { every, type Logger, VigilError } from "@vigil/shared";
+import { every, type Logger, type Timer, VigilError } from "@vigil/shared";
 import type { Answer, ClientCall, ToGateway, ToPart } from "./messages.js";
 import { createArrivalClock, createSessionKeeper, type SessionKeeper } from "./real.js";
 import type { Rng } from "./rng.js";
@@ -85,8 +86,6 @@ export interface SimGatewayOptions {
   readonly quietLimitMs: number;
   readonly stopGroup: "robot" | "part";
 }
-
-const CHALLENGES_PER_WINDOW = 10;
 
 interface Connection {
   readonly client: ClientLife;
@@ -230,13 +229,19 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
       keeper,
       connected(client, end) {
         keeper.connect(client);
-        const challenge = () => {
+        let answeredAt = clock.now();
+        let timer: Timer;
+        const turn = () => {
           const sentAt = clock.now();
-          end.challenge(() => connections.has(client.id) && keeper.transportEvidence(client.id, sentAt));
+          timer = clock.after(challengePeriodMs(options.windowMs, sentAt - answeredAt), turn);
+          end.challenge(() => {
+            if (!connections.has(client.id)) return;
+            answeredAt = Math.max(answeredAt, sentAt);
+            keeper.transportEvidence(client.id, sentAt);
+          });
         };
-        const timer = every(clock, options.windowMs / CHALLENGES_PER_WINDOW, challenge);
         connections.set(client.id, { client, end, stop: () => timer.cancel() });
-        challenge();
+        turn();
       },
       closedBy: close,
       dataArrived(connection) {

@@ -1,5 +1,5 @@
 import type { EndCause } from "@vigil/safety";
-import { CHALLENGES_PER_WINDOW } from "@vigil/safety";
+import { challengePeriodMs } from "@vigil/safety";
 import { type Clock, every, type Logger, type Random, type Timer, uuid } from "@vigil/shared";
 import { isDirectlyAttached, type Peer } from "@vigil/transport";
 import type { Client } from "../admission/client.js";
@@ -63,6 +63,8 @@ const FAREWELL_MS = 100;
  */
 const QUICK_CHALLENGE_MS = 50;
 const QUICK_CLIENTS = 10;
+/** In windows shorter than this, in ms, a knock would take the place of too many challenges (R1). */
+const SHORT_WINDOW_MS = 1000;
 /** Challenges in a row without an answer after which a client's port is knocked at (R6). */
 const SILENT_INTERVALS = 2;
 
@@ -104,30 +106,29 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     deps.closed(client, cause, definite);
   }
 
-  const slowestMs = options.windowMs / CHALLENGES_PER_WINDOW;
   /** Between challenges of one client that can be knocked at, in ms: short while there are few clients. */
-  const quickMs = () => Math.min(slowestMs, QUICK_CHALLENGE_MS * Math.max(1, clients.size / QUICK_CLIENTS));
+  const quickMs = () => QUICK_CHALLENGE_MS * Math.max(1, clients.size / QUICK_CLIENTS);
 
   /** Challenges at a steady pace, and knocks once the answers fail to come. */
   function watch(client: Client, challenge: () => void, isAttached: boolean, isBusy: () => boolean): Life {
     let lastAnswerSentAt = clock.now();
+    /** Which silence has been knocked at: once each. On a line that loses packets there would be no end of it. */
+    let knockedFor: number | undefined;
     let signs = 0;
     let knocking = false;
-    let challengedAt = -Infinity;
     let timer: Timer;
 
     const turn = () => {
-      const period = isAttached ? quickMs() : slowestMs;
-      timer = clock.after(period, turn);
-      // A dead port answers only about six packets before its kernel takes a rest: leave them to the knock. But on a
-      // line that loses packets knock follows knock, and R1 wants its ten challenges a window there more than anywhere.
-      if (!knocking || clock.now() - challengedAt + period / 2 >= slowestMs) {
-        challengedAt = clock.now();
-        challenge();
-      }
       const silentMs = clock.now() - lastAnswerSentAt;
-      if (knocking || silentMs < (SILENT_INTERVALS + 1) * period || !isAttached || isBusy()) return;
+      const steadyMs = challengePeriodMs(options.windowMs, silentMs);
+      const period = isAttached ? Math.min(steadyMs, quickMs()) : steadyMs;
+      timer = clock.after(period, turn);
+      // A dead port answers only about six packets before its kernel takes a rest: leave them to the knock.
+      if (!knocking || options.windowMs < SHORT_WINDOW_MS) challenge();
+      if (!isAttached || knockedFor === lastAnswerSentAt || silentMs < (SILENT_INTERVALS + 1) * period || isBusy())
+        return;
       knocking = true;
+      knockedFor = lastAnswerSentAt;
       const before = signs;
       deps
         .knock(client.remoteAddress)
