@@ -193,12 +193,13 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
     for (const client of clients) {
       for (const truth of sessions.values()) {
         if (truth.client !== client || truth.endedAt !== undefined) continue;
-        const isUsed = truth.kind === "implicit" || client.session === truth.id || client.resuming === truth.id;
-        const mine = isUsed && client.connection !== undefined && truth.connections.has(client.connection);
-        if (mine && canAnswer(client) && !(client.hung && client.carrier === "web")) {
-          truth.aliveAt = time.now;
-          if (!client.hung) truth.speaksAt = time.now;
-        } else truth.excusedUntil = time.now + excuseMs();
+        const isOn = client.connection !== undefined && truth.connections.has(client.connection);
+        const answers = isOn && canAnswer(client) && !(client.hung && client.carrier === "web");
+        // The transport speaks for every session of its connection, the application for the one it uses (R1).
+        const isUsed = truth.kind === "implicit" || client.session === truth.id;
+        if (answers) truth.aliveAt = time.now;
+        if (answers && isUsed && !client.hung) truth.speaksAt = time.now;
+        if (!answers || !isUsed) truth.excusedUntil = time.now + excuseMs();
       }
     }
     for (const truth of sessions.values()) {

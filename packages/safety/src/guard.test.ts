@@ -94,6 +94,19 @@ test("a suspension fences commands of a session that the part has not met yet", 
   assert.ok(rig.mayAct(next));
 });
 
+test("a suspended session that the store does not know yet keeps its fence until it is idle (R4)", () => {
+  const rig = createGuardRig();
+  rig.guard.suspend("S", rig.now);
+  rig.answer([{ id: "S", facts: undefined }]);
+  const late = rig.call({ fence: "boot.0.0" });
+  rig.renew("S");
+  assert.equal(rig.errorOf(late)?.reason, "fenced");
+  rig.guard.suspend("T", rig.now);
+  rig.pass(IDLE_SESSION_MS);
+  rig.answer([{ id: "T", facts: undefined }]);
+  assert.ok(!rig.guard.sessionsToAsk(rig.now).includes("T"));
+});
+
 test("a fence is equal or it is not: neither a later one nor another boot's passes (R4)", () => {
   const rig = createGuardRig();
   rig.started();

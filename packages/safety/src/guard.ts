@@ -184,8 +184,9 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
     const session = sessions.get(id);
     if (!session) return;
     if (session.incarnation === undefined) {
-      // Only suspended here, never used: with its lease its fence goes too.
-      if (!facts) sessions.forget(id);
+      // Only suspended here, never used. Its lease may be gone, or not written yet: its fence stays for as long as a
+      // command may be on its way that waits for that.
+      if (!facts && now - session.lastUsedAt >= IDLE_SESSION_MS) sessions.forget(id);
     } else if (session.incarnation !== answered) {
       // A data set other than the one it stands in can neither keep it alive nor end it.
       return;

@@ -20,8 +20,6 @@ export interface SimClient {
   /** Its open connection, as it sees it. */
   readonly connection: string | undefined;
   readonly session: string | undefined;
-  /** The session that it has asked to go on with over its connection, until that is answered. */
-  readonly resuming: string | undefined;
   /** Its application stands still; its transport goes on. */
   hung: boolean;
   /** When the gateway's machine last received something that its application had sent. */
@@ -68,7 +66,6 @@ export function createSimClient(
   }
   let line: Line | undefined;
   let session: string | undefined;
-  let resuming: string | undefined;
   let lastCall = 0;
   let lastRequest = 0;
   let lastArrivalAt = -Infinity;
@@ -162,9 +159,7 @@ export function createSimClient(
       session: (request, found) =>
         down.send(
           hear(() => {
-            if (request !== lastRequest) return;
-            session = found;
-            resuming = undefined;
+            if (request === lastRequest) session = found;
           }),
         ),
       beaten: (of, isAlive) =>
@@ -182,7 +177,6 @@ export function createSimClient(
 
   function open(resume: string): void {
     const request = ++lastRequest;
-    resuming = resume === "" ? undefined : resume;
     send((connection) => gateway.startSession(connection, request, resume));
   }
 
@@ -217,9 +211,6 @@ export function createSimClient(
     },
     get session() {
       return session;
-    },
-    get resuming() {
-      return resuming;
     },
     get lastArrivalAt() {
       return lastArrivalAt;

@@ -79,6 +79,8 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
   const { clock, store, log } = deps;
   const incarnations = new Map<string, string>();
   const creating = new Map<string, Promise<LeasedSession>>();
+  /** How often each session has been suspended. */
+  const suspensions = new Map<string, number>();
   /** Sessions whose last renewal the store did not accept. */
   const notRenewed = new Set<string>();
   let running: Promise<void> = Promise.resolve();
@@ -92,11 +94,15 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
       ended(end) {
         incarnations.delete(end.session.id);
         notRenewed.delete(end.session.id);
+        suspensions.delete(end.session.id);
         // Only a hurry: the lease ends by itself, and the parts' own deadlines with it.
         store.end(end.session.id).catch((error) => log.debug({ error }, "could not end a lease in the store"));
         deps.ended(end);
       },
-      suspended: (session, cause) => deps.suspended(session, cause),
+      suspended(session, cause) {
+        suspensions.set(session.id, (suspensions.get(session.id) ?? 0) + 1);
+        deps.suspended(session, cause);
+      },
     },
     options,
   );
@@ -185,6 +191,7 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
       })
       .catch((error) => {
         table.abandon(session.id);
+        suspensions.delete(session.id);
         throw VigilError.from(error, "store_unavailable");
       })
       .finally(() => creating.delete(session.id));
@@ -224,7 +231,18 @@ export function createSessionKeeper(deps: SessionKeeperDeps, options: SessionKee
         throw new VigilError("store_unavailable", "the lease store refused the renewal: it came too late; beat again");
       }
     },
-    forCall: (connection, named) => leased(table.forCall(connection, named, clock.now())),
+    forCall(connection, named) {
+      const session = table.forCall(connection, named, clock.now());
+      const { id } = session;
+      const lease = leased(session);
+      if (!(lease instanceof Promise)) return lease;
+      const before = suspensions.get(id);
+      return lease.then((written) => {
+        if (suspensions.get(id) === before) return written;
+        // It was commanded before the suspension, and none of that may move afterwards (R4).
+        throw new VigilError("fenced", "the session was suspended while its lease was written; command again");
+      });
+    },
     leased(id) {
       const incarnation = incarnations.get(id);
       return incarnation !== undefined && table.get(id) ? { id, incarnation } : undefined;
