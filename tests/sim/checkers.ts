@@ -128,7 +128,8 @@ export function createCheckers(options: { readonly detailed?: boolean } = {}): C
   /** The last instant at which the session's window may have begun. */
   function windowFrom(truth: SessionTruth): number {
     // Application evidence is dated at arrival (R9).
-    return truth.client.carrier === "web" ? Math.max(truth.sentAt, truth.client.lastArrivalAt) : truth.aliveAt;
+    const { carrier, lastArrivalAt, lastAnsweredAt } = truth.client;
+    return carrier === "web" ? Math.max(truth.sentAt, lastArrivalAt) : Math.max(truth.aliveAt, lastAnsweredAt);
   }
 
   /** When the session's motion must have been told to stop at the latest, by a part that was never held up. */

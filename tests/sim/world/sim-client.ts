@@ -24,6 +24,8 @@ export interface SimClient {
   hung: boolean;
   /** When the gateway's machine last received something that its application had sent. */
   readonly lastArrivalAt: number;
+  /** When the gateway sent the newest challenge that it has answered, be it from its socket's buffer after a pause. */
+  readonly lastAnsweredAt: number;
   /** When its application last sent a call or a beat. */
   readonly lastSentAt: number;
   /** Connections that it has ever had. */
@@ -69,6 +71,7 @@ export function createSimClient(
   let lastCall = 0;
   let lastRequest = 0;
   let lastArrivalAt = -Infinity;
+  let lastAnsweredAt = -Infinity;
   let lastSentAt = -Infinity;
   let answers = new Map<number, (answer: Answer) => void>();
   const connections = new Set<string>();
@@ -142,9 +145,12 @@ export function createSimClient(
     const end: ClientEnd = {
       challenge(answered) {
         if (closed) return;
+        const sentAt = time.now;
         probes.send(
           hear(() => {
-            if (carrier !== "web") replies.send(answered);
+            if (carrier === "web") return;
+            lastAnsweredAt = Math.max(lastAnsweredAt, sentAt);
+            replies.send(answered);
           }),
         );
       },
@@ -214,6 +220,9 @@ export function createSimClient(
     },
     get lastArrivalAt() {
       return lastArrivalAt;
+    },
+    get lastAnsweredAt() {
+      return lastAnsweredAt;
     },
     get lastSentAt() {
       return lastSentAt;
