@@ -1,31 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Clock, VigilError } from "@vigil/shared";
+import { VigilError } from "@vigil/shared";
 import { createSendQueue, type MessageSink } from "./send-queue.js";
+import { manualClock } from "./testing/manual-clock.js";
 import { linkRig, until } from "./testing/rig.js";
-
-/** A clock that stands until it is moved. */
-function manualClock() {
-  let nowMs = 0;
-  const tasks: { atMs: number; task: () => void }[] = [];
-  const clock: Clock = {
-    now: () => nowMs,
-    wall: () => nowMs,
-    after(delayMs, task) {
-      const entry = { atMs: nowMs + delayMs, task };
-      tasks.push(entry);
-      return { cancel: () => void tasks.splice(tasks.indexOf(entry), 1) };
-    },
-  };
-  const advance = (ms: number) => {
-    nowMs += ms;
-    for (const entry of tasks.filter(({ atMs }) => atMs <= nowMs)) {
-      tasks.splice(tasks.indexOf(entry), 1);
-      entry.task();
-    }
-  };
-  return { clock, advance };
-}
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 

@@ -125,8 +125,8 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
       timer = clock.after(period, turn);
       // A dead port answers only about six packets before its kernel takes a rest: leave them to the knock.
       if (!knocking || options.windowMs < SHORT_WINDOW_MS) challenge();
-      if (!isAttached || knockedFor === lastAnswerSentAt || silentMs < (SILENT_INTERVALS + 1) * period || isBusy())
-        return;
+      if (knocking || knockedFor === lastAnswerSentAt || silentMs < (SILENT_INTERVALS + 1) * period) return;
+      if (!isAttached || isBusy()) return;
       knocking = true;
       knockedFor = lastAnswerSentAt;
       const before = signs;

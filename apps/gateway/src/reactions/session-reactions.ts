@@ -1,6 +1,6 @@
 import { createStatus, type Status } from "@vigil/protocol";
 import type { SessionEnd, SuspendCause, TableSession } from "@vigil/safety";
-import { type Clock, Code, type Logger } from "@vigil/shared";
+import { type Clock, Code, type Logger, shortId } from "@vigil/shared";
 import type { GatewayMetrics } from "@vigil/telemetry";
 import type { Operations } from "../admission/operations.js";
 import type { PartLinks } from "../links/part-links.js";
@@ -48,7 +48,7 @@ export function createSessionReactions(deps: SessionReactionsDeps): SessionReact
         link.forget(session.id);
       }
       recorder.ended(session, deps.about(session.connections), reason, cause, cancelled);
-      log.info({ session: session.id.slice(0, 8), kind: session.kind, reason, cause }, "session ended");
+      log.info({ session: shortId(session.id), kind: session.kind, reason, cause }, "session ended");
       // What a dead client has queued can never arrive: its connection goes with it, unless others live on it (R6).
       if (reason === "lapsed" || reason === "revoked") deps.cut(session.connections);
     },
@@ -59,7 +59,7 @@ export function createSessionReactions(deps: SessionReactionsDeps): SessionReact
       );
       for (const link of deps.links().all()) link.push({ case: "suspend", value: { session: session.id } });
       recorder.suspended(session, deps.about(session.connections), cause, cancelled);
-      log.info({ session: session.id.slice(0, 8), cause }, "session suspended");
+      log.info({ session: shortId(session.id), cause }, "session suspended");
     },
   };
 }

@@ -7,6 +7,9 @@ const ANY_SIGN = Buffer.of(2);
 
 type Curve = Pick<typeof p256, "getPublicKey" | "getSharedSecret">;
 
+/** Every connection asks for it; once is enough. */
+const replaced = new WeakSet<Curve>();
+
 /**
  * Defect: werift does its key exchange on P-256 in JavaScript (@noble/curves): 5 to 8 ms in which the gateway's loop
  * stands at every dial (measured); node:crypto takes 0.2 ms. There is no seam in werift, so the two functions it calls
@@ -14,8 +17,9 @@ type Curve = Pick<typeof p256, "getPublicKey" | "getSharedSecret">;
  * point from it gets it from the original.
  */
 export function exchangeKeysNatively(curve: Curve = p256): void {
+  if (replaced.has(curve)) return;
+  replaced.add(curve);
   const { getSharedSecret, getPublicKey } = curve;
-  if (getSharedSecret.name === nativeSecret.name) return;
   Object.assign(curve, {
     getSharedSecret: nativeSecret,
     getPublicKey: nativeKey,

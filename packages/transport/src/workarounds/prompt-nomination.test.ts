@@ -1,22 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { Clock } from "@vigil/shared";
+import { manualClock } from "../testing/manual-clock.js";
 import { nodeRig } from "../testing/rig.js";
 import type { CandidatePairView, IceConnection } from "../werift-internals.js";
 import { nominatePromptly } from "./prompt-nomination.js";
 
 /** A connection whose time is counted by hand; `checks` are the instants at which it started one. */
 function pacedConnection({ iceControlling }: { iceControlling: boolean }) {
-  let nowMs = 0;
-  const timers: { at: number; task: () => void }[] = [];
-  const clock = {
-    now: () => nowMs,
-    wall: () => nowMs,
-    after(delayMs: number, task: () => void) {
-      timers.push({ at: nowMs + delayMs, task });
-      return { cancel: () => undefined };
-    },
-  } satisfies Clock;
+  const { clock, advance } = manualClock();
   const checks: number[] = [];
   const pair = {} as CandidatePairView;
   const connection = {
@@ -25,7 +16,7 @@ function pacedConnection({ iceControlling }: { iceControlling: boolean }) {
     nominated: undefined as CandidatePairView | undefined,
     checkList: [] as CandidatePairView[],
     schedulingChecks() {
-      checks.push(nowMs);
+      checks.push(clock.now());
       return true;
     },
   };
@@ -35,13 +26,7 @@ function pacedConnection({ iceControlling }: { iceControlling: boolean }) {
     pair,
     checks,
     pass(ms: number) {
-      for (const end = nowMs + ms; nowMs < end; ) {
-        nowMs += 1;
-        for (const timer of timers.splice(0)) {
-          if (timer.at <= nowMs) timer.task();
-          else timers.push(timer);
-        }
-      }
+      for (let passed = 0; passed < ms; passed++) advance(1);
     },
   };
 }
