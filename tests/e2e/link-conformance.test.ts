@@ -109,6 +109,18 @@ for (const carrier of ["webrtc", "websocket"] as const satisfies readonly Carrie
       assert.equal(answered.messages[0]?.equals(picture), true);
     });
 
+    holds("a small call overtakes a large one", async (bench) => {
+      const part = bench.part();
+      const link = await bench.up();
+      const order: string[] = [];
+      const calls = [link.call, part.link.call].flatMap((handler) => {
+        const [picture, command] = [call(handler, [large(2 ** 23)]), call(handler, [Buffer.of(1)])];
+        return [picture.done.then(() => order.push("large")), command.done.then(() => order.push("small"))];
+      });
+      await Promise.all(calls);
+      assert.deepEqual(order, ["small", "small", "large", "large"]);
+    });
+
     holds("who is further behind than may be held is cut, and links anew", async (bench) => {
       const part = bench.part();
       const link = await bench.up();

@@ -7,4 +7,5 @@ export * from "./link-calls.js";
 export * from "./link-frame.js";
 export * from "./proofs.js";
 export * from "./relayed.js";
+export * from "./socket-flow.js";
 export * from "./turn-cork.js";

@@ -2,8 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type CallHandler, createMetadata, IGNORE_REQUESTS, OK, type Status } from "@vigil/protocol";
 import fc from "fast-check";
+import type { FrameSender } from "./frame-sender.js";
 import { createLinkCalls, type LinkCalls } from "./link-calls.js";
 import { decodeLinkFrame, encodeLinkFrame } from "./link-frame.js";
+
+const createSender = (send: (bytes: Uint8Array) => void): FrameSender => ({
+  send,
+  sendLater: (_bytes, frame) => send(frame()),
+});
 
 /** Two ends of a link joined by nothing but a queue of frames. */
 function joined(serve: { gateway?: CallHandler; part?: CallHandler }, tick = () => 0) {
@@ -14,13 +20,13 @@ function joined(serve: { gateway?: CallHandler; part?: CallHandler }, tick = () 
     return IGNORE_REQUESTS;
   };
   const gateway: LinkCalls = createLinkCalls({
-    send: (bytes) => queue.push(() => part.receive(bytes)),
+    sender: createSender((bytes) => queue.push(() => part.receive(bytes))),
     serve: serve.gateway ?? refuse,
     peerTick: tick,
     onBadFrame: (reason) => bad.push(reason),
   });
   const part: LinkCalls = createLinkCalls({
-    send: (bytes) => queue.push(() => gateway.receive(bytes)),
+    sender: createSender((bytes) => queue.push(() => gateway.receive(bytes))),
     serve: serve.part ?? refuse,
     peerTick: () => 0,
     onBadFrame: (reason) => bad.push(reason),

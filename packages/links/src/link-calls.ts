@@ -1,12 +1,7 @@
-import {
-  type CallHandler,
-  createChannelClient,
-  createChannelServer,
-  type FramePriority,
-  type Status,
-} from "@vigil/protocol";
+import { type CallHandler, createChannelClient, createChannelServer, type Status } from "@vigil/protocol";
 import { VigilError } from "@vigil/shared";
-import { decodeLinkFrame, encodeLinkFrame } from "./link-frame.js";
+import type { FrameSender } from "./frame-sender.js";
+import { decodeLinkFrame, encodeLinkFrame, type LinkFrame } from "./link-frame.js";
 
 /** Calls in both directions over one data path, whatever carries it. */
 export interface LinkCalls {
@@ -21,8 +16,8 @@ export interface LinkCalls {
 }
 
 export interface LinkCallsDeps {
-  /** Hands one frame to the carrier; must not throw. "control" may overtake "bulk". */
-  send(bytes: Uint8Array, priority: FramePriority): void;
+  /** The carrier. */
+  readonly sender: FrameSender;
   /** Serves the peer's calls. */
   readonly serve: CallHandler;
   /** The peer's newest tick, to stamp on what goes to it; 0: none (a part does not judge a gateway's age). */
@@ -32,15 +27,17 @@ export interface LinkCallsDeps {
 
 export function createLinkCalls(deps: LinkCallsDeps): LinkCalls {
   let currentTick = 0;
-  const client = createChannelClient({
-    send: (frame, priority) => deps.send(encodeLinkFrame(deps.peerTick(), "request", frame), priority),
-    onBadFrame: deps.onBadFrame,
+  const { sender, onBadFrame } = deps;
+  const wrapped = (direction: LinkFrame["direction"]): FrameSender => ({
+    send: (frame, priority) => sender.send(encodeLinkFrame(deps.peerTick(), direction, frame), priority),
+    sendLater(bytes, frame) {
+      // The tick of now: a packet that waits is no younger for it.
+      const tick = deps.peerTick();
+      sender.sendLater(bytes, () => encodeLinkFrame(tick, direction, frame()));
+    },
   });
-  const server = createChannelServer({
-    handler: deps.serve,
-    send: (frame, priority) => deps.send(encodeLinkFrame(deps.peerTick(), "response", frame), priority),
-    onBadFrame: deps.onBadFrame,
-  });
+  const client = createChannelClient({ ...wrapped("request"), onBadFrame });
+  const server = createChannelServer({ ...wrapped("response"), handler: deps.serve, onBadFrame });
   return {
     call: client.call,
     receive(bytes) {

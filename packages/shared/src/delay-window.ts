@@ -3,6 +3,8 @@ export interface DelayWindowLimits {
   readonly leastBytes: number;
   readonly firstBytes: number;
   readonly mostBytes: number;
+  /** The pace at which bytes are sent, where it is bounded: more than fit into the path at this pace only wait. */
+  readonly bytesPerMs?: number;
   /** Delay added to the path, in ms, below which the window grows. */
   readonly lowMs: number;
   /** Delay added to the path, in ms, above which it shrinks. */
@@ -26,6 +28,7 @@ export function createDelayWindow({
   leastBytes,
   firstBytes,
   mostBytes,
+  bytesPerMs = Number.POSITIVE_INFINITY,
   lowMs,
   highMs,
 }: DelayWindowLimits): DelayWindow {
@@ -50,7 +53,8 @@ export function createDelayWindow({
       baseMs = onEmptyPath ? delayMs : Math.min(baseMs, delayMs);
       const addedMs = delayMs - baseMs;
       // A quarter of a window more each round trip, or half a window less.
-      if (addedMs < lowMs) windowBytes = Math.min(mostBytes, windowBytes + bytes / 4);
+      const usefulBytes = Math.max(leastBytes, Math.min(mostBytes, bytesPerMs * (baseMs + lowMs)));
+      if (addedMs < lowMs) windowBytes = Math.min(usefulBytes, windowBytes + bytes / 4);
       else if (addedMs > highMs) windowBytes = Math.max(leastBytes, windowBytes - bytes / 2);
     },
   };

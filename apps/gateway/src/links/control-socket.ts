@@ -1,4 +1,4 @@
-import { type Corkable, createTurnCork } from "@vigil/links";
+import { createSocketChannel, createTurnShare, type FlowSocket, type FrameChannel } from "@vigil/links";
 import type { WebSocket } from "ws";
 
 /** Largest frame on a part's sockets: an inventory with all its service descriptors, or a packet of a call. */
@@ -10,14 +10,17 @@ const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 export interface FrameSocket {
   /** False when it could not be sent because the socket is closed or hopelessly behind. */
   send(bytes: Uint8Array): boolean;
+  /** The same socket for who minds what is queued. */
+  readonly channel: FrameChannel;
   onMessage(listener: (bytes: Uint8Array) => void): void;
   onClose(listener: () => void): void;
   close(): void;
 }
 
 /** @param tcp the socket that the WebSocket runs on. */
-export function createFrameSocket(socket: WebSocket, tcp: Corkable): FrameSocket {
-  const corkTurn = createTurnCork(tcp);
+export function createFrameSocket(socket: WebSocket, tcp: FlowSocket): FrameSocket {
+  const channel = createSocketChannel(socket, tcp);
+  const noteRead = createTurnShare(socket);
   // A socket that breaks closes as well: the close is what matters.
   socket.on("error", () => socket.terminate());
   return {
@@ -27,12 +30,16 @@ export function createFrameSocket(socket: WebSocket, tcp: Corkable): FrameSocket
         socket.terminate();
         return false;
       }
-      corkTurn();
-      socket.send(bytes);
+      channel.send(bytes, "control");
       return true;
     },
+    channel,
     onMessage(listener) {
-      socket.on("message", (data) => listener(data instanceof Buffer ? data : Buffer.concat(data as Buffer[])));
+      socket.on("message", (data) => {
+        const bytes = data instanceof Buffer ? data : Buffer.concat(data as Buffer[]);
+        noteRead(bytes.length);
+        listener(bytes);
+      });
     },
     onClose: (listener) => socket.on("close", listener),
     close: () => socket.close(),

@@ -55,7 +55,7 @@ for (const [windowMs, inOneWindow] of [
     let challenged = 0;
     link.attach({
       kind: "webrtc",
-      send() {},
+      sender: { send() {}, sendLater() {} },
       challenge() {
         challenged += 1;
         link.dataAlive(clock.now());

@@ -2,12 +2,13 @@ import {
   type ControlInit,
   type ControlMessage,
   createLinkCalls,
+  type FrameSender,
   type LinkCalls,
   linkChallengePeriodMs,
   NONCE_BYTES,
   type ProvenPart,
 } from "@vigil/links";
-import { type CallHandler, type FramePriority, IGNORE_REQUESTS, OK, type Status } from "@vigil/protocol";
+import { type CallHandler, IGNORE_REQUESTS, OK, type Status } from "@vigil/protocol";
 import type {
   CommandResult,
   FenceReport,
@@ -21,8 +22,7 @@ import { type Clock, Code, createEmitter, type Emitter, every, type Random, Vigi
 /** What carries the calls of a link. */
 export interface DataPath {
   readonly kind: "webrtc" | "websocket";
-  /** Must not throw. */
-  send(bytes: Uint8Array, priority: FramePriority): void;
+  readonly sender: FrameSender;
   /** Sends a challenge outside the ordered data; undefined: the control path does it (rules.md, R1). */
   readonly challenge: (() => void) | undefined;
   close(): void;
@@ -260,7 +260,7 @@ export function createPartLink(deps: PartLinkDeps, part: ProvenPart, options: Pa
       path = newPath;
       lastSignAt = clock.now();
       calls = createLinkCalls({
-        send: (bytes, priority) => newPath.send(bytes, priority),
+        sender: newPath.sender,
         serve: deps.serve,
         peerTick: () => tick,
         onBadFrame: deps.onBadFrame,

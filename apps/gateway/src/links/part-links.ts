@@ -7,6 +7,7 @@ import {
   encodeControl,
   isPartName,
   leaseReplyFrame,
+  MAX_SOCKET_QUEUE_BYTES,
   type ProvenPart,
   proofMatches,
   proofOf,
@@ -118,6 +119,11 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
     return link;
   }
 
+  function cutUnread(link: PartLink, error: VigilError, cut: () => void): void {
+    log.warn({ part: link.part.name, error: error.message }, "cutting the link of a part that does not read");
+    cut();
+  }
+
   async function bringUp(link: PartLink, sdp: string, proof: Uint8Array): Promise<void> {
     const { secret, nonces } = link.part;
     if (!proofMatches(proofOf(secret, "vigil sdp offer", nonces, sdp), proof)) {
@@ -128,10 +134,7 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
       peer.data.onMessage((bytes) => link.receiveData(bytes as Buffer));
       link.attach({
         kind: "webrtc",
-        send: createFrameSender(peer.data, (error) => {
-          log.warn({ part: link.part.name, error: error.message }, "cutting the link of a part that does not read");
-          void peer.close();
-        }),
+        sender: createFrameSender(peer.data, (error) => cutUnread(link, error, () => void peer.close())),
         challenge: () => peer.challenge(),
         close: () => void peer.close(),
       });
@@ -245,7 +248,11 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
       socket.onClose(() => link.dataClosed());
       link.attach({
         kind: "websocket",
-        send: (bytes) => socket.send(bytes),
+        sender: createFrameSender(
+          socket.channel,
+          (error) => cutUnread(link, error, socket.close),
+          MAX_SOCKET_QUEUE_BYTES,
+        ),
         challenge: undefined,
         close: () => socket.close(),
       });

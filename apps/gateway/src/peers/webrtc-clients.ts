@@ -21,7 +21,7 @@ export function serveWebrtcClient(
     const client = deps.clients.addPeer(peer, about);
     const server = createChannelServer({
       handler: deps.handlerFor(client),
-      send: createFrameSender(peer.data, (error) => {
+      ...createFrameSender(peer.data, (error) => {
         // It does not read: what is queued for it would be stale anyway (traps of werift, viam-wire.md).
         deps.log.warn({ client: client.id, error: error.message }, "cutting a client that does not read");
         client.cut();

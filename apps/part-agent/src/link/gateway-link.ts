@@ -4,18 +4,21 @@ import {
   createFrameSender,
   createLinkCalls,
   createPartHandshake,
-  createTurnCork,
+  createSocketChannel,
+  createTurnShare,
   decodeControl,
   encodeControl,
+  type FrameSender,
   type LinkCalls,
   linkChallengePeriodMs,
+  MAX_SOCKET_QUEUE_BYTES,
   NONCE_BYTES,
   type PartIdentity,
   type ProvenGateway,
   proofMatches,
   proofOf,
 } from "@vigil/links";
-import { answerWith, type CallHandler, createStatus, type FramePriority } from "@vigil/protocol";
+import { answerWith, type CallHandler, createStatus } from "@vigil/protocol";
 import { type Clock, Code, every, type Logger, type Random, type Timer, VigilError } from "@vigil/shared";
 import { createDialer, type Peer } from "@vigil/transport";
 import { WebSocket } from "ws";
@@ -144,9 +147,9 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
     /** Runs from the welcome on, which says the window: before it there is no path to challenge. */
     let challenge: Timer | undefined;
 
-    const attach = (sendData: (bytes: Uint8Array, priority: FramePriority) => void) => {
+    const attach = (sender: FrameSender) => {
       calls = createLinkCalls({
-        send: sendData,
+        sender,
         serve: deps.serve,
         peerTick: () => 0,
         onBadFrame: (reason) => log.warn({ reason }, "bad frame from the gateway"),
@@ -188,19 +191,17 @@ export function createGatewayLink(deps: GatewayLinkDeps, options: GatewayLinkOpt
       url.searchParams.set("token", token);
       const data = new WebSocket(url, { rejectUnauthorized: options.tlsVerify, perMessageDeflate: false });
       dataSocket = data;
-      let corkTurn: (() => void) | undefined;
+      const noteRead = createTurnShare(data);
       data.on("error", (error) => end(VigilError.from(error, "part_offline")));
       data.on("close", () => end(new VigilError("part_offline", "the data socket is closed")));
       data.on("upgrade", ({ socket: tcp }) => {
-        corkTurn = createTurnCork(tcp);
+        const channel = createSocketChannel(data, tcp);
+        data.on("open", () => attach(createFrameSender(channel, end, MAX_SOCKET_QUEUE_BYTES)));
       });
-      data.on("open", () =>
-        attach((bytes) => {
-          corkTurn?.();
-          data.send(bytes);
-        }),
-      );
-      data.on("message", (bytes) => calls?.receive(bytes as Buffer));
+      data.on("message", (bytes: Buffer) => {
+        noteRead(bytes.length);
+        calls?.receive(bytes);
+      });
     }
 
     function onWelcome(welcome: ProvenGateway): void {

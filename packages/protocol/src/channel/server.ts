@@ -41,6 +41,12 @@ export interface ChannelServerDeps {
   readonly handler: CallHandler;
   /** Puts a frame on the channel; must not throw. Every frame is an array of its own: it may be kept. */
   send(frame: Uint8Array, priority: FramePriority): void;
+  /**
+   * Puts a packet of a large message on the channel, as "bulk": `frame` is called, once, when there is room for it, so
+   * that not all of the message is copied at one go. Left out: it is made and sent at once.
+   * @param bytes of the packet's data: the frame has a few more
+   */
+  sendLater?(bytes: number, frame: () => Uint8Array): void;
   /** A frame was refused; what that means for the peer is the caller's to decide. */
   onBadFrame?(reason: BadFrame): void;
 }
@@ -67,6 +73,7 @@ interface Stream {
  */
 export function createChannelServer(deps: ChannelServerDeps, limits: ChannelLimits = {}): ChannelServer {
   const { handler, send } = deps;
+  const sendLater = deps.sendLater ?? ((_bytes: number, frame: () => Uint8Array) => send(frame(), "bulk"));
   const {
     maxMessageBytes = MAX_MESSAGE_BYTES,
     maxStreams = MAX_STREAMS,
@@ -120,13 +127,15 @@ export function createChannelServer(deps: ChannelServerDeps, limits: ChannelLimi
       if (stream.done) return;
       if (bytes.length > maxMessageBytes) return abort(stream, tooLarge("response", maxMessageBytes));
       if (!stream.headersSent) sendHeaders(stream);
-      if (bytes.length > MAX_PACKET_DATA_BYTES) stream.priority = "bulk";
-      let at = 0;
-      do {
-        const end = Math.min(at + MAX_PACKET_DATA_BYTES, bytes.length);
-        send(encodeResponsePacket(stream.id, bytes.subarray(at, end), end === bytes.length), stream.priority);
-        at = end;
-      } while (at < bytes.length);
+      if (bytes.length <= MAX_PACKET_DATA_BYTES) {
+        return send(encodeResponsePacket(stream.id, bytes, true), stream.priority);
+      }
+      stream.priority = "bulk";
+      for (let at = 0; at < bytes.length; at += MAX_PACKET_DATA_BYTES) {
+        const data = bytes.subarray(at, at + MAX_PACKET_DATA_BYTES);
+        const isLast = at + data.length === bytes.length;
+        sendLater(data.length, () => encodeResponsePacket(stream.id, data, isLast));
+      }
     },
     trailers: (status, metadata) => finish(stream, status, metadata),
   });
