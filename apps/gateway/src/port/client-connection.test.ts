@@ -42,6 +42,8 @@ async function openWithCall(echo: EchoPort, encrypted: boolean, extra = {}) {
   stream.on("error", () => undefined);
   stream.write(frame(Buffer.of(1)));
   const call = await until(() => echo.seen.find((each) => each.messages.length === 1));
+  // Linux tells of a reset once: to a write of the port's that is still on its way, and then its read sees an end.
+  await new Promise((resolve) => session.ping(resolve));
   return { raw, session, stream, call, connection: call.connection };
 }
 
