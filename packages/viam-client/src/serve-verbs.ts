@@ -5,14 +5,15 @@ const MARK = "@rig ";
 
 /**
  * Serves verbs over the standard streams of a process, so that clients in any language look alike: one JSON line in,
- * {id, verb, args}, one marked JSON line out, {id, value} or {id, error, code}.
+ * {id, verb, args}, one marked JSON line out, {id, value} or {id, error, code}. The verb "dial" answers the ms it took.
  */
 export function serveVerbs(dial: (...args: string[]) => Promise<object>): void {
   let verbs: Record<string, (...args: unknown[]) => unknown> = {};
   const perform = async (verb: string, args: unknown[]) => {
     if (verb === "dial") {
+      const at = performance.now();
       verbs = (await dial(...(args as string[]))) as typeof verbs;
-      return null;
+      return performance.now() - at;
     }
     const perform = verbs[verb];
     if (!perform) throw new Error(`this client has no verb ${verb}`);

@@ -9,8 +9,8 @@ export interface Client extends Verbs {
   /** The process whose death is the client's. */
   readonly pid: number;
   signal(signal: NodeJS.Signals): void;
-  /** Dials the robot anew in the same process: what follows goes over the new connection. */
-  redial(): Promise<void>;
+  /** Dials the robot anew in the same process: what follows goes over the new connection. Answers the SDK's ms. */
+  redial(): Promise<number>;
   /** A verb that only this kind of client has. */
   perform(verb: string, ...args: unknown[]): Promise<unknown>;
   /** SIGKILL; CLOCK_MONOTONIC in ms of the moment before it. What was asked of it rejects. */

@@ -116,9 +116,8 @@ export async function startPage(
     return outcome.value;
   };
   const process = keep(browserServer.process());
-  const redial = async () => {
-    await within(DIAL_LIMIT_MS, "no connection", perform("dial", [dial.way, dial.url, dial.host]));
-  };
+  const redial = () =>
+    within(DIAL_LIMIT_MS, "no connection", perform("dial", [dial.way, dial.url, dial.host])) as Promise<number>;
   const client: Client = {
     ...createRemoteVerbs(perform),
     kind,

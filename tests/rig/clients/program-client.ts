@@ -59,9 +59,8 @@ export async function startProgram(
       child.stdin!.write(`${JSON.stringify({ id, verb, args })}\n`);
     });
 
-  const redial = async () => {
-    await within(DIAL_LIMIT_MS, "no connection", perform("dial", [dial.way, dial.url, dial.host]));
-  };
+  const redial = () =>
+    within(DIAL_LIMIT_MS, "no connection", perform("dial", [dial.way, dial.url, dial.host])) as Promise<number>;
   const client: Client = {
     ...createRemoteVerbs(perform),
     kind,

@@ -128,8 +128,9 @@ async def main():
     async def perform(id, verb, args):
         try:
             if verb == "dial":
+                at = loop.time()
                 state["verbs"] = await dial(*args)
-                value = None
+                value = (loop.time() - at) * 1000
             else:
                 value = await getattr(state["verbs"], verb)(*args)
             answer({"id": id, "value": value})

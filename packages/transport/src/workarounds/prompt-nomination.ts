@@ -1,5 +1,5 @@
 import type { Clock } from "@vigil/shared";
-import type { IceConnection } from "../werift-internals.js";
+import type { CandidatePairView, IceConnection } from "../werift-internals.js";
 
 /** Between two checks of our own, in ms: werift's pace. */
 const PACE_MS = 20;
@@ -24,8 +24,7 @@ export function nominatePromptly(clock: Clock, connection: IceConnection): void 
     clock.after(PACE_MS, turn);
   };
   connection.schedulingChecks = () => {
-    // Without a single pair werift would give up.
-    if (connection.checkList.length === 0) return true;
+    if (connection.checkList.length === 0) pretendPair(connection);
     if (!isPacing) {
       isPacing = true;
       if (connection.iceControlling) turn();
@@ -34,4 +33,14 @@ export function nominatePromptly(clock: Clock, connection: IceConnection): void 
     // It waits for the outcome of the checks instead of for the next turn.
     return false;
   };
+}
+
+/**
+ * Whoever begins to wait without a single pair gives up: as the wait begins there is one. The first true one comes with
+ * the other side's first check, for a browser names its candidates by mDNS names, which mean nothing here.
+ */
+function pretendPair({ checkList }: IceConnection): void {
+  const pretended = {} as CandidatePairView;
+  checkList.push(pretended);
+  queueMicrotask(() => checkList.splice(checkList.indexOf(pretended), 1));
 }
