@@ -22,6 +22,7 @@ interface Read {
   readonly callsPerSecond: number;
   readonly gatewayMicros: number;
   readonly agentMicros: number;
+  readonly clientMicros: number;
 }
 
 type Measure = "p50" | "p99" | "rate" | "cpu";
@@ -112,6 +113,7 @@ async function measure(
       await client.measure(part, WARM_UP_CALLS, inFlight);
       const gatewayBefore = cpuMicrosOf(robot.gateway.pid);
       const agentBefore = cpuMicrosOf(agent.process.pid);
+      const clientBefore = cpuMicrosOf(client.pid);
       const times = await client.measure(part, calls, inFlight);
       const totalMs = times.reduce((sum, time) => sum + time, 0) / inFlight;
       reads.push({
@@ -123,6 +125,7 @@ async function measure(
         callsPerSecond: (times.length / totalMs) * 1000,
         gatewayMicros: (cpuMicrosOf(robot.gateway.pid) - gatewayBefore) / times.length,
         agentMicros: (cpuMicrosOf(agent.process.pid) - agentBefore) / times.length,
+        clientMicros: (cpuMicrosOf(client.pid) - clientBefore) / times.length,
       });
     }
     return reads;
@@ -158,7 +161,8 @@ function details(reads: readonly Read[]): string {
   return `Unary IsMoving of base (part \`main\`) and arm (part \`arm\`) by Viam's TypeScript SDK in a Node process of its own, as that
 client sees it; it shares the machine's cores with the robot. CPU: user and system time of the process, all its threads,
 over the run. The anchor's CPU is that of its servers: on the main part one process, which is compared with gateway and
-agent together.
+agent together. No server of any speed lets a client make more calls a second than its own CPU has room for, and the three
+share two cores: *at most* is what two whole cores would make of the CPU that a call takes in all of them together.
 
 ${table(
   [
@@ -172,8 +176,10 @@ ${table(
     "calls/s",
     "CPU of the gateway a call, µs",
     "of the agent",
+    "of the client",
+    "at most, calls/s",
   ],
-  reads.map(({ kind, part, carrier, inFlight, times, callsPerSecond, gatewayMicros, agentMicros }) => [
+  reads.map(({ kind, part, carrier, inFlight, times, callsPerSecond, gatewayMicros, agentMicros, clientMicros }) => [
     kind,
     part,
     carrier,
@@ -184,6 +190,8 @@ ${table(
     show(Math.round(callsPerSecond)),
     show(Math.round(gatewayMicros)),
     show(Math.round(agentMicros)),
+    show(Math.round(clientMicros)),
+    inFlight === 1 ? "" : show(Math.round(2e6 / (gatewayMicros + agentMicros + clientMicros))),
   ]),
 )}`;
 }

@@ -12,6 +12,8 @@ export interface LossKind {
   start(robot: Robot, namespace: string | undefined): Promise<Client>;
   /** Loses the client; CLOCK_MONOTONIC in ms of the moment before. */
   lose(client: Client, robot: Robot): number;
+  /** Lets the gateway go on where it was stopped, too: when the devices have shown all they will, before it is asked. */
+  resume?(robot: Robot): void;
   /** Lets the process go on, so that it can dial anew. Absent: there is none any more. */
   revive?(client: Client, robot: Robot): Promise<void>;
 }
@@ -176,9 +178,13 @@ async function attempt(
   try {
     const stops = await within(patienceMs, "no stop", Promise.all(robot.parts.map((part) => stopsOf(part, marks))));
     const times = stops.flat().map(({ t }) => t);
-    if (Math.min(...times) < lostAt) return undefined;
+    if (Math.min(...times) < lostAt) {
+      loss.resume?.(robot);
+      return undefined;
+    }
     await sleep(AFTERMATH_MS);
     const actsAfterStop = robot.parts.reduce((sum, part) => sum + actsAfterStopOf(part, marks), 0);
+    loss.resume?.(robot);
     const end = await endOf(robot, sid);
     const signAt = Date.parse(end.at) + wallToMonotonicMs();
     return {
@@ -190,6 +196,7 @@ async function attempt(
       partsAhead: partsAheadIn(end),
     };
   } catch (error) {
+    loss.resume?.(robot);
     process.stderr.write(`${loss.name}: ${(error as Error).message.split("\n")[0]}\n`);
     return NO_STOP;
   }

@@ -46,6 +46,19 @@ const SIGSTOP_GRPC: LossKind = {
   lose: signalled("SIGSTOP"),
   revive: async (client) => client.signal("SIGCONT"),
 };
+/** Nobody is left to tell the parts anything: what they do by their own deadlines (rules.md, R9: P1 without pushes). */
+const SIGSTOP_BOTH: LossKind = {
+  name: "SIGSTOP of client and gateway, WebRTC",
+  start: sdk("ts-webrtc"),
+  lose(client, robot) {
+    const at = monotonicMs();
+    client.signal("SIGSTOP");
+    robot.gateway.signal("SIGSTOP");
+    return at;
+  },
+  resume: (robot) => robot.gateway.signal("SIGCONT"),
+  revive: async (client) => client.signal("SIGCONT"),
+};
 export const cableOut = (cable: (robot: Robot) => { cut(): void; mend(): void }): LossKind => ({
   name: "cable out, WebRTC",
   start: sdk("ts-webrtc"),
@@ -117,6 +130,7 @@ export const GROUPS: readonly Group[] = [
       { loss: SIGSTOP_WEBRTC, full: 1000, quickly: 0, wanted: 1000, ...silent(300) },
       { loss: SIGSTOP_GRPC, full: 300, quickly: 0, wanted: 1000, ...silent(300) },
       { loss: "cable", full: 400, quickly: 0, wanted: 1000, ...silent(300) },
+      { loss: SIGSTOP_BOTH, full: 400, quickly: 0, wanted: 1000, ...silent(300) },
       { loss: SIGKILL_GRPC, full: 600, quickly: 0, wanted: 1000, ...definite },
       { loss: DISCONNECT, full: 400, quickly: 0, wanted: 1000, ...definite },
     ],

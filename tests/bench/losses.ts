@@ -205,8 +205,8 @@ is in the figures. While one client is being lost, the next one of its robot may
 - *From the last sign of life*: from the sending of the last challenge that the client answered (the gateway's timeline has
   it, to the millisecond below) to the same receipt.
 - *Skew*: between the first and the last device.
-- *Ahead*: parts that had fenced the session by their own deadline before the gateway told them anything. The gateway's hurry
-  cannot be switched off, so that this is what is known of the time without it.
+- *Ahead*: parts that had fenced the session by their own deadline before the gateway told them anything. Where the gateway
+  is stopped with the client nobody tells them: that line is P1 without pushes.
 - A run in which a device gets no stop, or a command after it, is infinite, and the bench fails.
 - *Spoiled*: stopped before the loss, by a false lapse or a busy machine; such a run measures nothing and is repeated.
 
