@@ -115,7 +115,9 @@ function createClients({ robot, namespace }: Lane, loss: LossKind): Clients {
       if (!loss.revive) coming ??= begin();
     },
     async over() {
-      const client = present!;
+      // None could dial: the next one begins anew.
+      if (present === undefined) return;
+      const client = present;
       await loss.revive?.(client, robot);
       if (loss.revive && dials < MAX_DIALS) {
         dials += 1;

@@ -10,12 +10,19 @@ export function packetLossMissing(namespace: string): string | undefined {
   }
 }
 
+/**
+ * What a kernel drops on its way out it tells the sender (EPERM), as no network does; libjuice then puts its next consent
+ * check off by 5 s, and gives up living connections. A queue that nobody reads swallows packets without a word.
+ */
+const SWALLOW = ["-j", "NFQUEUE", "--queue-num", "65535"];
+
 /** Loses that share of the packets each way, independently of each other. @returns what ends it. */
 export function losePackets(namespace: string, share: number): () => void {
-  const rules = ["INPUT", "OUTPUT"].map((chain) => [
-    chain,
-    ...["-m", "statistic", "--mode", "random", "--probability", String(share), "-j", "DROP"],
-  ]);
+  const some = ["-m", "statistic", "--mode", "random", "--probability", String(share)];
+  const rules = [
+    ["INPUT", ...some, "-j", "DROP"],
+    ["OUTPUT", ...some, ...SWALLOW],
+  ];
   for (const rule of rules) iptables(namespace, "-A", rule);
   return () => {
     for (const rule of rules) iptables(namespace, "-D", rule);

@@ -1,5 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { startForwarder, startTestRedis } from "@vigil/leases/testing";
+import { createRawCalls } from "../rig/clients/raw-calls.js";
 import { keep } from "../rig/living.js";
 import type { PartName, RigPart } from "../rig/robot.js";
 import { monotonicMs, until } from "../rig/until.js";
@@ -18,6 +20,7 @@ const MAIN_ONLY = { motors: ["main"], readings: true } as const;
 
 const CLOCK_STEP_MS = 10_000;
 const TROUBLED_WINDOWS = 3;
+const PICTURE_RETRY_MS = 50;
 
 const gatewayFault = (fault: string, signal: NodeJS.Signals): Scenario => ({
   victim: "gateway",
@@ -163,6 +166,25 @@ const lanFault = (
 });
 
 /** Takes every core until it is told to let go. */
+/** Asks for one picture after another, each as soon as the last one is there. Begun with the first one. */
+async function viewCamera(url: string): Promise<{ end(): void }> {
+  const { call, hangUp } = createRawCalls(url);
+  let isOver = false;
+  const picture = () => call("viam.component.camera.v1.CameraService/GetImages", { name: "camera" });
+  const view = async () => {
+    // A machine without time may refuse one.
+    while (!isOver) await picture().catch(() => sleep(PICTURE_RETRY_MS));
+  };
+  await picture();
+  void view();
+  return {
+    end() {
+      isOver = true;
+      hangUp("fin");
+    },
+  };
+}
+
 function burnCores(): { end(): void } {
   const burn = () => keep(spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
   const children: ChildProcess[] = Array.from({ length: BUSY_PROCESSES }, burn);
@@ -255,7 +277,7 @@ export const ROBOT_FAULTS: readonly Scenario[] = [
 
   {
     victim: "machine",
-    fault: "lives with all cores busy; then client gets SIGSTOP",
+    fault: "lives with all cores busy and a camera at full rate; then client gets SIGSTOP",
     variants: [EXPLICIT, IMPLICIT, IN_REDIS[0]!],
     motion: "both",
     bound: (_part, context) => silent(context),
@@ -265,7 +287,9 @@ export const ROBOT_FAULTS: readonly Scenario[] = [
       windows: TROUBLED_WINDOWS,
       // Scenario 34 of the rules: no false lapse at a window of 2 s.
       mayEnd: (windowMs) => windowMs < 2000,
-      async inflict({ atEnd }) {
+      async inflict({ stage, atEnd }) {
+        const viewer = await viewCamera(stage.robot.url);
+        atEnd(() => viewer.end());
         const fire = burnCores();
         atEnd(() => fire.end());
       },

@@ -8,4 +8,3 @@ export * from "./link-frame.js";
 export * from "./proofs.js";
 export * from "./relayed.js";
 export * from "./socket-flow.js";
-export * from "./turn-cork.js";

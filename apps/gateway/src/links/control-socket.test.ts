@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { AddressInfo, Socket } from "node:net";
 import { test } from "node:test";
+import { VigilError } from "@vigil/shared";
 import { WebSocket, WebSocketServer } from "ws";
 import { createFrameSocket, type FrameSocket } from "./control-socket.js";
 
@@ -64,4 +65,13 @@ test("what a part does not read is counted, and it drains", async (t) => {
   const never = socket.channel.whenDrained();
   part.terminate();
   await assert.rejects(never, /closed/);
+});
+
+test("small frames, too, are refused once 64 MiB wait", async (t) => {
+  const { socket, part } = await connected(t);
+  part.pause();
+  const sendAll = () => {
+    for (let index = 0; index < 5000; index++) socket.channel.send(Buffer.alloc(FRAME_BYTES), "control");
+  };
+  assert.throws(sendAll, (error) => error instanceof VigilError && error.reason === "limit");
 });

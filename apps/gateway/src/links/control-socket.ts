@@ -1,10 +1,14 @@
-import { createSocketChannel, createTurnShare, type FlowSocket, type FrameChannel } from "@vigil/links";
+import {
+  createSocketChannel,
+  createTurnShare,
+  type FlowSocket,
+  type FrameChannel,
+  MAX_BUFFERED_BYTES,
+} from "@vigil/links";
 import type { WebSocket } from "ws";
 
 /** Largest frame on a part's sockets: an inventory with all its service descriptors, or a packet of a call. */
 export const MAX_LINK_FRAME_BYTES = 4 * 1024 * 1024;
-/** Bytes that may wait in a part's socket; beyond it the part does not read any more and the link is cut. */
-const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 /** A WebSocket as the links need it. */
 export interface FrameSocket {
@@ -15,6 +19,8 @@ export interface FrameSocket {
   onMessage(listener: (bytes: Uint8Array) => void): void;
   onClose(listener: () => void): void;
   close(): void;
+  /** Without a good-bye, which who does not read would never answer. */
+  cut(): void;
 }
 
 /** @param tcp the socket that the WebSocket runs on. */
@@ -43,5 +49,6 @@ export function createFrameSocket(socket: WebSocket, tcp: FlowSocket): FrameSock
     },
     onClose: (listener) => socket.on("close", listener),
     close: () => socket.close(),
+    cut: () => socket.terminate(),
   };
 }

@@ -250,7 +250,7 @@ export function createPartLinks(deps: PartLinksDeps, options: PartLinksOptions):
         kind: "websocket",
         sender: createFrameSender(
           socket.channel,
-          (error) => cutUnread(link, error, socket.close),
+          (error) => cutUnread(link, error, socket.cut),
           MAX_SOCKET_QUEUE_BYTES,
         ),
         challenge: undefined,
