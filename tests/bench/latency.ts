@@ -111,10 +111,12 @@ async function measure(
     for (const inFlight of [1, 64]) {
       const calls = inFlight === 1 ? countOf(options, 5000, 1500) : countOf(options, 15_000, 3000);
       await client.measure(part, WARM_UP_CALLS, inFlight);
-      const gatewayBefore = cpuMicrosOf(robot.gateway.pid);
-      const agentBefore = cpuMicrosOf(agent.process.pid);
-      const clientBefore = cpuMicrosOf(client.pid);
+      const pids = [robot.gateway.pid, agent.process.pid, client.pid];
+      const before = pids.map(cpuMicrosOf);
       const times = await client.measure(part, calls, inFlight);
+      const [gatewayMicros, agentMicros, clientMicros] = pids.map(
+        (pid, index) => (cpuMicrosOf(pid) - before[index]!) / times.length,
+      ) as [number, number, number];
       const totalMs = times.reduce((sum, time) => sum + time, 0) / inFlight;
       reads.push({
         kind,
@@ -123,9 +125,9 @@ async function measure(
         inFlight,
         times: distributionOf(times),
         callsPerSecond: (times.length / totalMs) * 1000,
-        gatewayMicros: (cpuMicrosOf(robot.gateway.pid) - gatewayBefore) / times.length,
-        agentMicros: (cpuMicrosOf(agent.process.pid) - agentBefore) / times.length,
-        clientMicros: (cpuMicrosOf(client.pid) - clientBefore) / times.length,
+        gatewayMicros,
+        agentMicros,
+        clientMicros,
       });
     }
     return reads;

@@ -178,15 +178,8 @@ async function attempt(
   const lostAt = loss.lose(client, robot);
   clients.lost();
   try {
-    const stops = await within(patienceMs, "no stop", Promise.all(robot.parts.map((part) => stopsOf(part, marks))));
-    const times = stops.flat().map(({ t }) => t);
-    if (Math.min(...times) < lostAt) {
-      loss.resume?.(robot);
-      return undefined;
-    }
-    await sleep(AFTERMATH_MS);
-    const actsAfterStop = robot.parts.reduce((sum, part) => sum + actsAfterStopOf(part, marks), 0);
-    loss.resume?.(robot);
+    const { times, actsAfterStop } = await shownBy(robot, marks, patienceMs).finally(() => loss.resume?.(robot));
+    if (Math.min(...times) < lostAt) return undefined;
     const end = await endOf(robot, sid);
     const signAt = Date.parse(end.at) + wallToMonotonicMs();
     return {
@@ -198,10 +191,23 @@ async function attempt(
       partsAhead: partsAheadIn(end),
     };
   } catch (error) {
-    loss.resume?.(robot);
     process.stderr.write(`${loss.name}: ${(error as Error).message.split("\n")[0]}\n`);
     return NO_STOP;
   }
+}
+
+/** When the devices were told to stop, and what reached them after it. */
+async function shownBy(
+  robot: Robot,
+  marks: Marks,
+  patienceMs: number,
+): Promise<{ times: number[]; actsAfterStop: number }> {
+  const stops = await within(patienceMs, "no stop", Promise.all(robot.parts.map((part) => stopsOf(part, marks))));
+  await sleep(AFTERMATH_MS);
+  return {
+    times: stops.flat().map(({ t }) => t),
+    actsAfterStop: robot.parts.reduce((sum, part) => sum + actsAfterStopOf(part, marks), 0),
+  };
 }
 
 function actsAfterStopOf(part: Robot["parts"][number], marks: Marks): number {

@@ -165,7 +165,6 @@ const lanFault = (
   },
 });
 
-/** Takes every core until it is told to let go. */
 /** Asks for one picture after another, each as soon as the last one is there. Begun with the first one. */
 async function viewCamera(url: string): Promise<{ end(): void }> {
   const { call, hangUp } = createRawCalls(url);
@@ -185,6 +184,7 @@ async function viewCamera(url: string): Promise<{ end(): void }> {
   };
 }
 
+/** Takes every core until it is told to let go. */
 function burnCores(): { end(): void } {
   const burn = () => keep(spawn(process.execPath, ["-e", "for (;;);"], { stdio: "ignore" }));
   const children: ChildProcess[] = Array.from({ length: BUSY_PROCESSES }, burn);

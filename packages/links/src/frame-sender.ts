@@ -1,4 +1,4 @@
-import type { FramePriority } from "@vigil/protocol";
+import type { FrameOutput, FramePriority } from "@vigil/protocol";
 import { VigilError } from "@vigil/shared";
 
 /** A data channel as far as it matters to who sends frames over it. */
@@ -12,12 +12,7 @@ export interface FrameChannel {
 }
 
 /** Where a connection's frames go. */
-export interface FrameSender {
-  /** Must not throw. "control" may overtake "bulk". */
-  send(frame: Uint8Array, priority: FramePriority): void;
-  /** A bulk frame of about so many bytes, which is made when there is room for it. */
-  sendLater(bytes: number, frame: () => Uint8Array): void;
-}
+export type FrameSender = Required<FrameOutput>;
 
 /** Bytes of large messages that may stand in the channel at once: an eighth of a second at the pace of bulk (8 MB/s). */
 const MAX_QUEUED_BYTES = 1024 * 1024;

@@ -24,7 +24,7 @@ export const MAX_SOCKET_QUEUE_BYTES = 128 * 1024;
 const MAX_TURN_BYTES = 128 * 1024;
 
 /** Bytes that may wait in a socket at all: beyond it the other side does not read any more. */
-export const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
 /** A WebSocket as a channel of frames; `queuedBytes` are those that the kernel has not taken yet. */
 export function createSocketChannel(socket: FlowWebSocket, tcp: FlowSocket): FrameChannel {

@@ -2,6 +2,7 @@ export * from "./call.js";
 export * from "./call-timeout.js";
 export * from "./channel/client.js";
 export type { FramePriority } from "./channel/frame.js";
+export type { FrameOutput } from "./channel/frame-output.js";
 export * from "./channel/limits.js";
 export * from "./channel/server.js";
 export * from "./metadata.js";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { VigilError } from "@vigil/shared";
+import { createManualClock } from "@vigil/shared/testing";
 import { createSendQueue, type MessageSink } from "./send-queue.js";
-import { manualClock } from "./testing/manual-clock.js";
 import { linkRig, until } from "./testing/rig.js";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -33,14 +33,14 @@ function manualSink() {
 }
 
 test("control overtakes bulk that waits, and each keeps its own order", () => {
-  const { clock, advance } = manualClock();
+  const clock = createManualClock();
   const { sink, sent } = manualSink();
   const queue = createSendQueue({ clock }, sink);
   for (let i = 1; i <= 5; i++) queue.push(0, Buffer.alloc(16_384, i), "bulk");
   for (let i = 11; i <= 13; i++) queue.push(0, Buffer.alloc(10, i), "control");
   assert.deepEqual(sent, ["1", "11", "12", "13"]);
   for (let i = 0; i < 10; i++) {
-    advance(10);
+    clock.advance(10);
     sink.waitingChunks = 0;
     queue.pump();
   }
@@ -48,13 +48,13 @@ test("control overtakes bulk that waits, and each keeps its own order", () => {
 });
 
 test("bulk is paced at 8 MB/s", () => {
-  const { clock, advance } = manualClock();
+  const clock = createManualClock();
   const { sink, sent } = manualSink();
   const queue = createSendQueue({ clock }, sink);
   for (let i = 0; i < 100; i++) queue.push(0, Buffer.alloc(10_000, 1), "bulk");
   for (let ms = 0; ms < 50; ms++) {
     sink.waitingChunks = 0;
-    advance(1);
+    clock.advance(1);
     queue.pump();
   }
   assert.ok(sent.length >= 36 && sent.length <= 44, `${sent.length} messages of 10,000 bytes in 50 ms`);
@@ -66,7 +66,7 @@ test("bulk is paced at 8 MB/s", () => {
  */
 function flow(bytesPerMs: number, delayMs: number, forMs: number, stallsAt = forMs) {
   const PIECE_BYTES = 16_384;
-  const { clock, advance } = manualClock();
+  const clock = createManualClock();
   const { sink, sent, acknowledge } = manualSink();
   acknowledge(0);
   const queue = createSendQueue({ clock }, sink);
@@ -85,7 +85,7 @@ function flow(bytesPerMs: number, delayMs: number, forMs: number, stallsAt = for
     const arrived = arrivals.filter((at) => at <= Math.min(clock.now(), stallsAt)).length;
     mostOnWay = Math.max(mostOnWay, (sent.length - arrived) * PIECE_BYTES);
     acknowledge(arrived);
-    advance(1);
+    clock.advance(1);
     queue.pump();
   }
   return { rate: (sent.length * PIECE_BYTES) / forMs, slowestMs, mostOnWay };
@@ -112,7 +112,7 @@ test("a fast path that stalls is left with no more than its delay takes at the p
 });
 
 test("nothing is sent before the sink is ready, nor more than 64 messages at a time", () => {
-  const { clock } = manualClock();
+  const clock = createManualClock();
   const { sink, sent } = manualSink();
   sink.isReady = false;
   const queue = createSendQueue({ clock }, sink);
@@ -128,7 +128,7 @@ test("nothing is sent before the sink is ready, nor more than 64 messages at a t
 });
 
 test("sizes and bounds are refused with what to do about it", async () => {
-  const { clock } = manualClock();
+  const clock = createManualClock();
   const { sink } = manualSink();
   sink.isReady = false;
   const queue = createSendQueue({ clock }, sink);

@@ -1,7 +1,17 @@
 import type { Verbs } from "@vigil/viam-client";
+import { within } from "../until.js";
 
 /** A dial takes this long at most, in ms, an interpreter's start included: some SDKs wait for ever on a bad line. */
-export const DIAL_LIMIT_MS = 30_000;
+const DIAL_LIMIT_MS = 30_000;
+
+/** @param perform a verb of the client's program */
+export const createRedial =
+  (
+    perform: (verb: string, args: unknown[]) => Promise<unknown>,
+    { way, url, host }: { readonly way: string; readonly url: string; readonly host: string },
+  ): Client["redial"] =>
+  () =>
+    within(DIAL_LIMIT_MS, "no connection", perform("dial", [way, url, host])) as Promise<number>;
 
 /** A client of the robot as a process that can be killed. */
 export interface Client extends Verbs {

@@ -8,8 +8,8 @@ import { PAGE_CLIENT } from "@vigil/viam-client";
 import { chromium } from "playwright-core";
 import { build } from "vite";
 import { keep } from "../living.js";
-import { monotonicMs, within } from "../until.js";
-import { type Client, ClientError, type ClientKind, createRemoteVerbs, DIAL_LIMIT_MS } from "./client.js";
+import { monotonicMs } from "../until.js";
+import { type Client, ClientError, type ClientKind, createRedial, createRemoteVerbs } from "./client.js";
 
 const FLAGS = [
   "--no-sandbox",
@@ -116,8 +116,7 @@ export async function startPage(
     return outcome.value;
   };
   const process = keep(browserServer.process());
-  const redial = () =>
-    within(DIAL_LIMIT_MS, "no connection", perform("dial", [dial.way, dial.url, dial.host])) as Promise<number>;
+  const redial = createRedial(perform, dial);
   const client: Client = {
     ...createRemoteVerbs(perform),
     kind,

@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { keep } from "../living.js";
-import { monotonicMs, within } from "../until.js";
-import { type Client, ClientError, type ClientKind, createRemoteVerbs, DIAL_LIMIT_MS } from "./client.js";
+import { monotonicMs } from "../until.js";
+import { type Client, ClientError, type ClientKind, createRedial, createRemoteVerbs } from "./client.js";
 
 /** Lines of the protocol begin so; whatever else an SDK prints goes by. */
 const MARK = "@rig ";
@@ -59,8 +59,7 @@ export async function startProgram(
       child.stdin!.write(`${JSON.stringify({ id, verb, args })}\n`);
     });
 
-  const redial = () =>
-    within(DIAL_LIMIT_MS, "no connection", perform("dial", [dial.way, dial.url, dial.host])) as Promise<number>;
+  const redial = createRedial(perform, dial);
   const client: Client = {
     ...createRemoteVerbs(perform),
     kind,

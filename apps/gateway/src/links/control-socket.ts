@@ -1,9 +1,9 @@
 import {
+  createFrameSender,
   createSocketChannel,
   createTurnShare,
   type FlowSocket,
   type FrameChannel,
-  MAX_BUFFERED_BYTES,
 } from "@vigil/links";
 import type { WebSocket } from "ws";
 
@@ -12,8 +12,8 @@ export const MAX_LINK_FRAME_BYTES = 4 * 1024 * 1024;
 
 /** A WebSocket as the links need it. */
 export interface FrameSocket {
-  /** False when it could not be sent because the socket is closed or hopelessly behind. */
-  send(bytes: Uint8Array): boolean;
+  /** A socket that is hopelessly behind is cut. */
+  send(bytes: Uint8Array): void;
   /** The same socket for who minds what is queued. */
   readonly channel: FrameChannel;
   onMessage(listener: (bytes: Uint8Array) => void): void;
@@ -26,18 +26,14 @@ export interface FrameSocket {
 /** @param tcp the socket that the WebSocket runs on. */
 export function createFrameSocket(socket: WebSocket, tcp: FlowSocket): FrameSocket {
   const channel = createSocketChannel(socket, tcp);
+  const cut = () => socket.terminate();
+  const control = createFrameSender(channel, cut);
   const noteRead = createTurnShare(socket);
   // A socket that breaks closes as well: the close is what matters.
-  socket.on("error", () => socket.terminate());
+  socket.on("error", cut);
   return {
     send(bytes) {
-      if (socket.readyState !== socket.OPEN) return false;
-      if (socket.bufferedAmount > MAX_BUFFERED_BYTES) {
-        socket.terminate();
-        return false;
-      }
-      channel.send(bytes, "control");
-      return true;
+      if (socket.readyState === socket.OPEN) control.send(bytes, "control");
     },
     channel,
     onMessage(listener) {
@@ -49,6 +45,6 @@ export function createFrameSocket(socket: WebSocket, tcp: FlowSocket): FrameSock
     },
     onClose: (listener) => socket.on("close", listener),
     close: () => socket.close(),
-    cut: () => socket.terminate(),
+    cut,
   };
 }

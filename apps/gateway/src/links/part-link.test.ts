@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { type ControlInit, type ControlMessage, decodeControl, encodeControl } from "@vigil/links";
 import { IGNORE_REQUESTS } from "@vigil/protocol";
 import { systemRandom } from "@vigil/shared";
-import { createManualClock } from "../port/testing/echo-port.js";
+import { createManualClock } from "@vigil/shared/testing";
 import { createPartLink } from "./part-link.js";
 
 /** The link of a part that answers every probe at once, with what is sent to it. */

@@ -5,11 +5,12 @@ import { after, test } from "node:test";
 import { createMemoryStore } from "@vigil/leases";
 import { IGNORE_REQUESTS, OK } from "@vigil/protocol";
 import { createLogger, systemRandom } from "@vigil/shared";
+import { createManualClock } from "@vigil/shared/testing";
 import type { Peer } from "@vigil/transport";
 import type { ClientConnection } from "../port/index.js";
 import { createPort } from "../port/index.js";
 import { dial, frame, rawCall } from "../port/testing/echo-client.js";
-import { createManualClock, until } from "../port/testing/echo-port.js";
+import { until } from "../port/testing/echo-port.js";
 import { createSessionKeeper, type SessionKeeper } from "../sessions/session-keeper.js";
 import { createClients } from "./clients.js";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createManualClock } from "@vigil/shared/testing";
 import { createBulkPacer } from "./bulk-pacer.js";
 import { BULK_CHUNK_BYTES, BULK_WINDOW, MARKER_RETRY_MS } from "./limits.js";
-import { createManualClock } from "./testing/echo-port.js";
 
 /** A path of a given rate: bytes wait in a buffer that takes all, and markers are answered when they get through. */
 function simulate(bytesPerMs: number, roundTripMs: number, forMs: number) {

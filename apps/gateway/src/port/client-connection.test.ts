@@ -57,6 +57,7 @@ for (const tls of [undefined, tlsOptions]) {
         "a client's RST",
         ({ raw }) => {
           raw.resetAndDestroy();
+          // Else Node ends the socket in good order first.
           raw.destroy();
         },
         { cause: "reset", definite: true },

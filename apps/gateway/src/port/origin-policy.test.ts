@@ -4,10 +4,11 @@ import { get, request } from "node:http";
 import type { Duplex } from "node:stream";
 import { after, before, describe, test } from "node:test";
 import websocket from "@fastify/websocket";
+import { createManualClock } from "@vigil/shared/testing";
 import { REQUEST_BODY_TIMEOUT_MS, REQUEST_HEAD_TIMEOUT_MS } from "./limits.js";
 import { createOriginPolicy } from "./origin-policy.js";
 import { dial, frame, rawCall } from "./testing/echo-client.js";
-import { createManualClock, type EchoPort, openEchoPort, until } from "./testing/echo-port.js";
+import { type EchoPort, openEchoPort, until } from "./testing/echo-port.js";
 
 const OPTIONS = {
   authenticated: false,

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { test } from "node:test";
 import { VigilError } from "@vigil/shared";
+import { createManualClock, type ManualClock } from "@vigil/shared/testing";
 import {
   FIRST_BYTES_TIMEOUT_MS,
   FIRST_HEAD_TIMEOUT_MS,
@@ -13,14 +14,7 @@ import {
 } from "./limits.js";
 import { isCannotListen } from "./listener.js";
 import { dial, frame, rawCall } from "./testing/echo-client.js";
-import {
-  createManualClock,
-  type EchoPort,
-  type ManualClock,
-  openEchoPort,
-  selfSigned,
-  until,
-} from "./testing/echo-port.js";
+import { type EchoPort, openEchoPort, selfSigned, until } from "./testing/echo-port.js";
 import { closing, dialRaw, END_HEADERS, FRAME, grpcHead, h2Frame, openingBytes, PREFACE } from "./testing/raw-http2.js";
 
 /** Numbers in [0, 1) that are the same each time (Lehmer's generator). */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createMemoryStore, type LeaseStore } from "@vigil/leases";
 import { createLogger, systemRandom, VigilError } from "@vigil/shared";
-import { createManualClock } from "../port/testing/echo-port.js";
+import { createManualClock } from "@vigil/shared/testing";
 import { createSessionKeeper } from "./session-keeper.js";
 
 const WINDOW_MS = 1000;

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { createGatewayHandshake, decodeControl, encodeControl } from "@vigil/links";
-import { type Clock, createLogger, createSystemClock, systemRandom, type Timer } from "@vigil/shared";
+import { createLogger, createSystemClock, systemRandom } from "@vigil/shared";
+import { createManualClock } from "@vigil/shared/testing";
 import { WebSocketServer } from "ws";
 import { createGatewayLink } from "./gateway-link.js";
 
@@ -56,32 +57,6 @@ function signal(): { readonly promise: Promise<void>; resolve(): void } {
     resolve = settle;
   });
   return { promise, resolve };
-}
-
-/** Time that moves only when told to. */
-function createManualClock(): Clock & { advance(ms: number): void } {
-  let now = 0;
-  const timers = new Set<{ at: number; task(): void }>();
-  return {
-    now: () => now,
-    wall: () => now,
-    after(delayMs, task): Timer {
-      const timer = { at: now + delayMs, task };
-      timers.add(timer);
-      return { cancel: () => timers.delete(timer) };
-    },
-    advance(ms) {
-      const end = now + ms;
-      for (;;) {
-        const [next] = [...timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-        if (!next) break;
-        timers.delete(next);
-        now = next.at;
-        next.task();
-      }
-      now = end;
-    },
-  };
 }
 
 for (const [windowMs, inOneSecond] of [

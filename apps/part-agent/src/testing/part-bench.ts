@@ -3,11 +3,12 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createResourceSet, loadComponents, type Resource } from "@vigil/drivers";
-import { createVirtualClock, type VirtualClock } from "@vigil/leases/testing";
+import { createVirtualClock } from "@vigil/leases/testing";
 import { stampRelayed } from "@vigil/links";
 import { answerWith, createStatus, createTypedClient, NO_METADATA } from "@vigil/protocol";
 import { fenceOf, type GuardEvent } from "@vigil/safety";
 import { Code, createConfigContext, createLogger, loadPartConfig } from "@vigil/shared";
+import type { ManualClock } from "@vigil/shared/testing";
 import type { EscalationStep } from "../guard/escalation.js";
 import { createGuardRunner, type GuardRunnerDeps, type PartGuardRunner } from "../guard/guard-runner.js";
 import { createPartResources, type GuardedResource } from "../guard/part-resources.js";
@@ -34,7 +35,7 @@ export interface BenchClient {
 
 /** The guard, its stops and the services of one part on fakes, without link and processes, on a virtual clock. */
 export interface PartBench {
-  readonly clock: VirtualClock;
+  readonly clock: ManualClock;
   readonly runner: PartGuardRunner;
   readonly events: readonly GuardEvent[];
   readonly steps: readonly { readonly resource: string; readonly step: EscalationStep; readonly ok: boolean }[];

@@ -1,46 +1,4 @@
-import type { Clock } from "@vigil/shared";
+import { createManualClock, type ManualClock } from "@vigil/shared/testing";
 
-/** A clock that stands still until it is told to go on. Timers that come due run in order, each at its own instant. */
-export interface VirtualClock extends Clock {
-  advance(ms: number): void;
-}
-
-interface Due {
-  readonly at: number;
-  readonly order: number;
-  readonly task: () => void;
-}
-
-export function createVirtualClock(startMs = 1_000_000): VirtualClock {
-  let now = startMs;
-  let order = 0;
-  const timers = new Set<Due>();
-
-  function nextUntil(end: number): Due | undefined {
-    let first: Due | undefined;
-    for (const due of timers) {
-      if (due.at > end) continue;
-      if (!first || due.at < first.at || (due.at === first.at && due.order < first.order)) first = due;
-    }
-    return first;
-  }
-
-  return {
-    now: () => now,
-    wall: () => now,
-    after(delayMs, task) {
-      const due = { at: now + Math.max(0, delayMs), order: order++, task };
-      timers.add(due);
-      return { cancel: () => timers.delete(due) };
-    },
-    advance(ms) {
-      const end = now + ms;
-      for (let due = nextUntil(end); due; due = nextUntil(end)) {
-        timers.delete(due);
-        now = due.at;
-        due.task();
-      }
-      now = end;
-    },
-  };
-}
+/** A clock that stands still, at an instant that is no duration. */
+export const createVirtualClock = (startMs = 1_000_000): ManualClock => createManualClock(startMs);

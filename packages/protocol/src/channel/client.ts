@@ -12,13 +12,13 @@ import { type Assembly, createAssembly, createAssemblyBudget } from "./assembly.
 import { decodeResponse } from "./decode.js";
 import { encodeRequestEnd, encodeRequestHeaders, encodeRequestPacket, encodeReset } from "./encode.js";
 import type { FramePriority, ResponseFrame, ResponseMessageFrame } from "./frame.js";
+import { type FrameOutput, sendMessage } from "./frame-output.js";
 import {
   type BadFrame,
   type ChannelLimits,
   MAX_ASSEMBLY_BYTES,
   MAX_FRAME_BYTES,
   MAX_MESSAGE_BYTES,
-  MAX_PACKET_DATA_BYTES,
   MAX_STREAMS,
 } from "./limits.js";
 import { tooLarge } from "./server.js";
@@ -33,15 +33,7 @@ export interface ChannelClient {
   readonly openCalls: number;
 }
 
-export interface ChannelClientDeps {
-  /** Puts a frame on the channel; must not throw. Every frame is an array of its own: it may be kept. */
-  send(frame: Uint8Array, priority: FramePriority): void;
-  /**
-   * Puts a packet of a large message on the channel, as "bulk": `frame` is called, once, when there is room for it, so
-   * that not all of the message is copied at one go. Left out: it is made and sent at once.
-   * @param bytes of the packet's data: the frame has a few more
-   */
-  sendLater?(bytes: number, frame: () => Uint8Array): void;
+export interface ChannelClientDeps extends FrameOutput {
   onBadFrame?(reason: BadFrame): void;
 }
 
@@ -57,7 +49,6 @@ interface Stream {
 
 export function createChannelClient(deps: ChannelClientDeps, limits: ChannelLimits = {}): ChannelClient {
   const { send } = deps;
-  const sendLater = deps.sendLater ?? ((_bytes: number, frame: () => Uint8Array) => send(frame(), "bulk"));
   const {
     maxMessageBytes = MAX_MESSAGE_BYTES,
     maxStreams = MAX_STREAMS,
@@ -87,15 +78,7 @@ export function createChannelClient(deps: ChannelClientDeps, limits: ChannelLimi
     message(bytes) {
       if (stream.done) return;
       if (bytes.length > maxMessageBytes) return abort(stream, tooLarge("request", maxMessageBytes));
-      if (bytes.length <= MAX_PACKET_DATA_BYTES) {
-        return send(encodeRequestPacket(stream.id, bytes, true), stream.priority);
-      }
-      stream.priority = "bulk";
-      for (let at = 0; at < bytes.length; at += MAX_PACKET_DATA_BYTES) {
-        const data = bytes.subarray(at, at + MAX_PACKET_DATA_BYTES);
-        const isLast = at + data.length === bytes.length;
-        sendLater(data.length, () => encodeRequestPacket(stream.id, data, isLast));
-      }
+      sendMessage(deps, stream, bytes, encodeRequestPacket);
     },
     end() {
       if (!stream.done) send(encodeRequestEnd(stream.id), stream.priority);

@@ -15,13 +15,13 @@ import { type Assembly, createAssembly, createAssemblyBudget } from "./assembly.
 import { decodeRequest } from "./decode.js";
 import { encodeResponseHeaders, encodeResponsePacket, encodeResponseTrailers } from "./encode.js";
 import type { FramePriority, RequestFrame, RequestHeadersFrame, RequestMessageFrame } from "./frame.js";
+import { type FrameOutput, sendMessage } from "./frame-output.js";
 import {
   type BadFrame,
   type ChannelLimits,
   MAX_ASSEMBLY_BYTES,
   MAX_FRAME_BYTES,
   MAX_MESSAGE_BYTES,
-  MAX_PACKET_DATA_BYTES,
   MAX_STREAMS,
 } from "./limits.js";
 
@@ -37,16 +37,8 @@ export interface ChannelServer {
   readonly openCalls: number;
 }
 
-export interface ChannelServerDeps {
+export interface ChannelServerDeps extends FrameOutput {
   readonly handler: CallHandler;
-  /** Puts a frame on the channel; must not throw. Every frame is an array of its own: it may be kept. */
-  send(frame: Uint8Array, priority: FramePriority): void;
-  /**
-   * Puts a packet of a large message on the channel, as "bulk": `frame` is called, once, when there is room for it, so
-   * that not all of the message is copied at one go. Left out: it is made and sent at once.
-   * @param bytes of the packet's data: the frame has a few more
-   */
-  sendLater?(bytes: number, frame: () => Uint8Array): void;
   /** A frame was refused; what that means for the peer is the caller's to decide. */
   onBadFrame?(reason: BadFrame): void;
 }
@@ -73,7 +65,6 @@ interface Stream {
  */
 export function createChannelServer(deps: ChannelServerDeps, limits: ChannelLimits = {}): ChannelServer {
   const { handler, send } = deps;
-  const sendLater = deps.sendLater ?? ((_bytes: number, frame: () => Uint8Array) => send(frame(), "bulk"));
   const {
     maxMessageBytes = MAX_MESSAGE_BYTES,
     maxStreams = MAX_STREAMS,
@@ -127,15 +118,7 @@ export function createChannelServer(deps: ChannelServerDeps, limits: ChannelLimi
       if (stream.done) return;
       if (bytes.length > maxMessageBytes) return abort(stream, tooLarge("response", maxMessageBytes));
       if (!stream.headersSent) sendHeaders(stream);
-      if (bytes.length <= MAX_PACKET_DATA_BYTES) {
-        return send(encodeResponsePacket(stream.id, bytes, true), stream.priority);
-      }
-      stream.priority = "bulk";
-      for (let at = 0; at < bytes.length; at += MAX_PACKET_DATA_BYTES) {
-        const data = bytes.subarray(at, at + MAX_PACKET_DATA_BYTES);
-        const isLast = at + data.length === bytes.length;
-        sendLater(data.length, () => encodeResponsePacket(stream.id, data, isLast));
-      }
+      sendMessage(deps, stream, bytes, encodeResponsePacket);
     },
     trailers: (status, metadata) => finish(stream, status, metadata),
   });

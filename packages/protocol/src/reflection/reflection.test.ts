@@ -19,6 +19,7 @@ import {
   MethodOptions_IdempotencyLevel,
   MethodOptionsSchema,
 } from "@bufbuild/protobuf/wkt";
+import { createManualClock } from "@vigil/shared/testing";
 import { createChannelClient } from "../channel/client.js";
 import { createChannelServer } from "../channel/server.js";
 import {
@@ -32,7 +33,6 @@ import { file_viam_common_v1_common, safety_heartbeat_monitored } from "../gen/v
 import { file_viam_robot_v1_robot } from "../gen/viam/robot/v1/robot_pb.js";
 import { routeServices } from "../service/service-router.js";
 import { createTypedClient } from "../service/typed-client.js";
-import { createManualClock } from "../testing/manual-clock.js";
 import { createReflection } from "./reflection.js";
 
 /** A service with all that a method's options may hold. */

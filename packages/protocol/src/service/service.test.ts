@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { create, createFileRegistry, type DescService, toBinary } from "@bufbuild/protobuf";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { Code, VigilError } from "@vigil/shared";
+import { createManualClock } from "@vigil/shared/testing";
 import { type CallHandler, NO_METADATA, OK } from "../call.js";
 import { createChannelClient } from "../channel/client.js";
 import { createChannelServer } from "../channel/server.js";
@@ -17,7 +18,6 @@ import {
 } from "../gen/viam/robot/v1/robot_pb.js";
 import { createMetadata } from "../metadata.js";
 import { CallError } from "../status.js";
-import { createManualClock } from "../testing/manual-clock.js";
 import { recordResponse } from "../testing/recorded-response.js";
 import { createMessageQueue, MAX_QUEUED_MESSAGES } from "./message-queue.js";
 import { serveMethods, serveTyped, type TypedHandlers } from "./serve-typed.js";

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { manualClock } from "../testing/manual-clock.js";
+import { createManualClock } from "@vigil/shared/testing";
 import { nodeRig } from "../testing/rig.js";
 import type { CandidatePairView, IceConnection } from "../werift-internals.js";
 import { nominatePromptly } from "./prompt-nomination.js";
 
 /** A connection whose time is counted by hand; `checks` are the instants at which it started one. */
 function pacedConnection({ iceControlling }: { iceControlling: boolean }) {
-  const { clock, advance } = manualClock();
+  const clock = createManualClock();
   const checks: number[] = [];
   const pair = {} as CandidatePairView;
   const connection = {
@@ -26,7 +26,7 @@ function pacedConnection({ iceControlling }: { iceControlling: boolean }) {
     pair,
     checks,
     pass(ms: number) {
-      for (let passed = 0; passed < ms; passed++) advance(1);
+      for (let passed = 0; passed < ms; passed++) clock.advance(1);
     },
   };
 }

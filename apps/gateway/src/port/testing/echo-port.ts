@@ -128,33 +128,3 @@ export function selfSigned(): { cert: Buffer; key: Buffer } {
     rmSync(folder, { recursive: true });
   }
 }
-
-/** Time that moves only when told to. Timers run in order of their instants. */
-export interface ManualClock extends Clock {
-  advance(ms: number): void;
-}
-
-export function createManualClock(): ManualClock {
-  let now = 0;
-  const timers = new Set<{ at: number; task: () => void }>();
-  return {
-    now: () => now,
-    wall: () => now,
-    after(delayMs, task) {
-      const timer = { at: now + delayMs, task };
-      timers.add(timer);
-      return { cancel: () => timers.delete(timer) };
-    },
-    advance(ms) {
-      const end = now + ms;
-      for (;;) {
-        const [next] = [...timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-        if (!next) break;
-        timers.delete(next);
-        now = next.at;
-        next.task();
-      }
-      now = end;
-    },
-  };
-}
