@@ -1,7 +1,7 @@
-import { BinaryReader, BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { fieldSize, varintSize, WireReader, WireType, WireWriter } from "@vigil/protocol";
 import { VigilError } from "@vigil/shared";
 
-/** vigil.link.v1.LinkFrame, decoded. Written by hand over protobuf's wire code: one is made for every message relayed. */
+/** vigil.link.v1.LinkFrame, decoded. Read and written by hand: one is made for every frame relayed. */
 export interface LinkFrame {
   /** Newest tick of the receiving part that the sender has; 0: none. */
   readonly tick: number;
@@ -10,35 +10,36 @@ export interface LinkFrame {
   readonly frame: Uint8Array;
 }
 
-const TICK_FIELD = 1;
-const REQUEST_FIELD = 2;
-const RESPONSE_FIELD = 3;
+const TICK_TAG = (1 << 3) | WireType.varint;
+const REQUEST_TAG = (2 << 3) | WireType.bytes;
+const RESPONSE_TAG = (3 << 3) | WireType.bytes;
 
 export function encodeLinkFrame(tick: number, direction: LinkFrame["direction"], frame: Uint8Array): Uint8Array {
-  const writer = new BinaryWriter();
-  if (tick > 0) writer.tag(TICK_FIELD, WireType.Varint).uint64(tick);
-  writer.tag(direction === "request" ? REQUEST_FIELD : RESPONSE_FIELD, WireType.LengthDelimited).bytes(frame);
-  return writer.finish();
+  const writer = new WireWriter((tick > 0 ? 1 + varintSize(tick) : 0) + fieldSize(frame.length));
+  if (tick > 0) {
+    writer.byte(TICK_TAG);
+    writer.varint(tick);
+  }
+  writer.byte(direction === "request" ? REQUEST_TAG : RESPONSE_TAG);
+  writer.varint(frame.length);
+  writer.raw(frame);
+  return writer.bytes;
 }
 
 /** @throws VigilError "bad_frame" */
 export function decodeLinkFrame(bytes: Uint8Array): LinkFrame {
-  try {
-    const reader = new BinaryReader(bytes);
-    let tick = 0;
-    let direction: LinkFrame["direction"] | undefined;
-    let frame: Uint8Array | undefined;
-    while (reader.pos < reader.len) {
-      const [field, wireType] = reader.tag();
-      if (field === TICK_FIELD && wireType === WireType.Varint) tick = Number(reader.uint64());
-      else if ((field === REQUEST_FIELD || field === RESPONSE_FIELD) && wireType === WireType.LengthDelimited) {
-        direction = field === REQUEST_FIELD ? "request" : "response";
-        frame = reader.bytes();
-      } else reader.skip(wireType, field);
-    }
-    if (!direction || !frame) throw new RangeError("it carries no frame");
-    return { tick, direction, frame };
-  } catch (error) {
-    throw new VigilError("bad_frame", "a frame of the part link cannot be decoded", { cause: error });
+  const reader = new WireReader(bytes);
+  let tick = 0;
+  let direction: LinkFrame["direction"] | undefined;
+  let frame: Uint8Array | undefined;
+  while (!reader.done) {
+    const tag = reader.tag();
+    if (tag === TICK_TAG) tick = reader.varint();
+    else if (tag === REQUEST_TAG || tag === RESPONSE_TAG) {
+      direction = tag === REQUEST_TAG ? "request" : "response";
+      frame = reader.view();
+    } else reader.skip(tag);
   }
+  if (!direction || !frame) throw new VigilError("bad_frame", "a frame of the part link carries no frame");
+  return { tick, direction, frame };
 }

@@ -13,3 +13,4 @@ export * from "./service/serve-typed.js";
 export * from "./service/service-router.js";
 export * from "./service/typed-client.js";
 export * from "./status.js";
+export { fieldSize, varintSize, WireReader, WireType, WireWriter } from "./wire.js";

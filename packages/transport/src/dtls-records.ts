@@ -1,7 +1,7 @@
 import type { RecordHeader } from "./werift-internals.js";
 
 /** RFC 6347, section 4.1. */
-const HEADER_BYTES = 13;
+export const RECORD_HEADER_BYTES = 13;
 /** 2^14 + 2048 (RFC 5246, section 6.2.3): the most a protected fragment may hold. */
 const MAX_FRAGMENT_BYTES = 18_432;
 
@@ -19,11 +19,11 @@ export interface DtlsRecord {
 export function splitRecords(datagram: Buffer): DtlsRecord[] {
   const records: DtlsRecord[] = [];
   let start = 0;
-  while (datagram.length - start > HEADER_BYTES) {
+  while (datagram.length - start > RECORD_HEADER_BYTES) {
     const contentType = datagram.readUInt8(start);
     const major = datagram.readUInt8(start + 1);
     const contentLen = datagram.readUInt16BE(start + 11);
-    const end = start + HEADER_BYTES + contentLen;
+    const end = start + RECORD_HEADER_BYTES + contentLen;
     if (contentType < 20 || contentType > 23 || major !== 0xfe) break;
     if (contentLen === 0 || contentLen > MAX_FRAGMENT_BYTES || end > datagram.length) break;
     records.push({
@@ -34,7 +34,7 @@ export function splitRecords(datagram: Buffer): DtlsRecord[] {
         sequenceNumber: datagram.readUIntBE(start + 5, 6),
         contentLen,
       },
-      fragment: datagram.subarray(start + HEADER_BYTES, end),
+      fragment: datagram.subarray(start + RECORD_HEADER_BYTES, end),
       bytes: datagram.subarray(start, end),
     });
     start = end;
@@ -42,14 +42,19 @@ export function splitRecords(datagram: Buffer): DtlsRecord[] {
   return records;
 }
 
-export function serializeRecord({ contentType, protocolVersion, epoch, sequenceNumber }: RecordHeader, body: Buffer) {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length);
-  bytes.writeUInt8(contentType, 0);
-  bytes.writeUInt8(protocolVersion.major, 1);
-  bytes.writeUInt8(protocolVersion.minor, 2);
-  bytes.writeUInt16BE(epoch, 3);
-  bytes.writeUIntBE(sequenceNumber, 5, 6);
-  bytes.writeUInt16BE(body.length, 11);
-  body.copy(bytes, HEADER_BYTES);
-  return bytes;
+/** Writes the header that `contentLen` bytes of content follow. */
+export function writeRecordHeader(record: Buffer, header: RecordHeader): void {
+  record.writeUInt8(header.contentType, 0);
+  record.writeUInt8(header.protocolVersion.major, 1);
+  record.writeUInt8(header.protocolVersion.minor, 2);
+  record.writeUInt16BE(header.epoch, 3);
+  record.writeUIntBE(header.sequenceNumber, 5, 6);
+  record.writeUInt16BE(header.contentLen, 11);
+}
+
+export function serializeRecord(header: RecordHeader, content: Buffer): Buffer {
+  const record = Buffer.allocUnsafe(RECORD_HEADER_BYTES + content.length);
+  writeRecordHeader(record, { ...header, contentLen: content.length });
+  content.copy(record, RECORD_HEADER_BYTES);
+  return record;
 }

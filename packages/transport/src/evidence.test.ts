@@ -65,6 +65,8 @@ test("a chunk behind a gap is application evidence before the gap is filled", as
   let dropped = 0;
   rig.forwarder!.toServer = (datagram) => !(isApplicationRecord(datagram) && dropped++ === 0);
   rig.client.data.send("lost");
+  // In one turn both would share a packet.
+  await until(() => dropped > 0, "the first chunk is lost");
   rig.client.data.send("behind the gap");
   await until(() => rig.record.evidence.length > 0, "the second chunk arrives");
   assert.equal(rig.record.evidence[0]!.kind, "application");

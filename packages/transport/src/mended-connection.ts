@@ -14,14 +14,17 @@ import {
   type IceConnection,
 } from "./werift-internals.js";
 import { bundleChunks } from "./workarounds/bundled-chunks.js";
+import { sendRecordsDirectly } from "./workarounds/direct-records.js";
 import { skipUsedRecordNumbers } from "./workarounds/first-record-lost.js";
 import { type FlightRetransmission, retransmitFlights } from "./workarounds/flight-retransmission.js";
 import { holdEarlyDatagrams } from "./workarounds/held-datagrams.js";
 import { surviveIceRestart } from "./workarounds/ice-restart.js";
 import { connectAtOnce } from "./workarounds/immediate-client-hello.js";
 import { askForImmediateSack } from "./workarounds/immediate-sack.js";
+import { deliverInOrder } from "./workarounds/in-order-chunks.js";
+import { readPacketsInPlace } from "./workarounds/in-place-packets.js";
 import { closeForGood } from "./workarounds/leaks.js";
-import { checkSctp } from "./workarounds/malformed-sctp.js";
+import { type AdmittedPacket, checkSctp } from "./workarounds/malformed-sctp.js";
 import { usesOf } from "./workarounds/names.js";
 import { exchangeKeysNatively } from "./workarounds/native-key-exchange.js";
 import { dropPublicStun } from "./workarounds/no-public-stun.js";
@@ -86,13 +89,17 @@ export function mendConnection(
     if (uses("immediate-client-hello")) connectAtOnce(dtls, events.onFailed);
     held?.release(dtls);
   };
-  const bundle = uses("bundled-chunks") ? bundleChunks(association) : undefined;
+  if (uses("in-order-chunks")) deliverInOrder(association);
+  if (uses("direct-records")) sendRecordsDirectly(association, transport);
+  if (uses("bundled-chunks")) bundleChunks(deps.clock, association);
+  const onRefused = (error: unknown) => deps.log?.debug({ error }, "SCTP packet refused");
+  const readPacket = uses("in-place-packets")
+    ? readPacketsInPlace(association, onRefused)
+    : ({ datagram }: AdmittedPacket) => void association.handleData(datagram).catch(onRefused);
   const receiveData = (datagram: Buffer) => {
-    const admitted = uses("malformed-sctp") ? checkSctp(association, datagram) : datagram;
-    if (!admitted) return;
-    const handle = () => association.handleData(admitted);
-    const handled = bundle ? bundle.during(handle) : handle();
-    if (uses("malformed-sctp")) handled.catch((error: unknown) => deps.log?.debug({ error }, "SCTP packet refused"));
+    if (!uses("malformed-sctp")) return void association.handleData(datagram);
+    const packet = checkSctp(association, datagram);
+    if (packet) readPacket(packet);
   };
   let dtls: DtlsObject | undefined;
   Object.defineProperty(transport, "dtls", {

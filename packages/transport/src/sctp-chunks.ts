@@ -3,6 +3,7 @@ import { ChunkType, type OutgoingChunk } from "./werift-internals.js";
 
 const COMMON_HEADER_BYTES = 12;
 const CHUNK_HEADER_BYTES = 4;
+const CHECKSUM_AT = 8;
 /** RFC 9260, section 3.3.5: the only parameter of a HEARTBEAT. */
 const HEARTBEAT_INFO = 1;
 
@@ -31,18 +32,36 @@ export function createAbort(): OutgoingChunk {
   return createChunk(ChunkType.abort, 0, Buffer.alloc(0));
 }
 
-/** One SCTP datagram with one chunk. */
+/** One SCTP datagram with these chunks, each whole and padded. */
 export function createPacket(
   { localPort, remotePort, verificationTag }: { localPort: number; remotePort: number; verificationTag: number },
-  chunk: OutgoingChunk,
+  chunks: readonly Buffer[],
 ): Buffer {
-  const header = Buffer.alloc(COMMON_HEADER_BYTES);
-  header.writeUInt16BE(localPort, 0);
-  header.writeUInt16BE(remotePort, 2);
-  header.writeUInt32BE(verificationTag, 4);
-  const packet = Buffer.concat([header, chunk.bytes]);
-  packet.writeUInt32LE(crc32c(packet), 8);
+  let length = COMMON_HEADER_BYTES;
+  for (const chunk of chunks) length += chunk.length;
+  const packet = Buffer.allocUnsafe(length);
+  packet.writeUInt16BE(localPort, 0);
+  packet.writeUInt16BE(remotePort, 2);
+  packet.writeUInt32BE(verificationTag, 4);
+  packet.writeUInt32LE(0, CHECKSUM_AT);
+  let at = COMMON_HEADER_BYTES;
+  for (const chunk of chunks) at += chunk.copy(packet, at);
+  packet.writeUInt32LE(crc32c(packet), CHECKSUM_AT);
   return packet;
+}
+
+/** Ports are not looked at: DTLS has authenticated the datagram, and it carries one association. */
+export function verificationTagOf(datagram: Buffer): number {
+  return datagram.readUInt32BE(4);
+}
+
+/** Whether the checksum matches. The datagram is written to meanwhile, and is as it was afterwards. */
+export function isChecksumRight(datagram: Buffer): boolean {
+  const checksum = datagram.readUInt32LE(CHECKSUM_AT);
+  datagram.writeUInt32LE(0, CHECKSUM_AT);
+  const computed = crc32c(datagram);
+  datagram.writeUInt32LE(checksum, CHECKSUM_AT);
+  return computed === checksum;
 }
 
 /** The info of a HEARTBEAT ACK, from its decoded parameters. */
@@ -55,8 +74,9 @@ export interface RawChunk {
   type: number;
   flags: number;
   body: Buffer;
-  /** Header, body and padding. */
-  bytes: Buffer;
+  /** Where its header starts and its padding ends in the datagram. */
+  start: number;
+  end: number;
 }
 
 /** The chunks of an SCTP datagram, or undefined if lengths do not add up. Reads nothing beyond what it was given. */
@@ -73,7 +93,8 @@ export function splitChunks(datagram: Buffer): RawChunk[] | undefined {
       type: datagram.readUInt8(start),
       flags: datagram.readUInt8(start + 1),
       body: datagram.subarray(start + CHUNK_HEADER_BYTES, start + length),
-      bytes: datagram.subarray(start, end),
+      start,
+      end,
     });
     start = end;
   }
@@ -82,11 +103,24 @@ export function splitChunks(datagram: Buffer): RawChunk[] | undefined {
 
 /** The same datagram with other chunks, its checksum made anew. */
 export function withChunks(datagram: Buffer, chunks: readonly RawChunk[]): Buffer {
-  const header = Buffer.from(datagram.subarray(0, COMMON_HEADER_BYTES));
-  header.writeUInt32LE(0, 8);
-  const packet = Buffer.concat([header, ...chunks.map((chunk) => chunk.bytes)]);
-  packet.writeUInt32LE(crc32c(packet), 8);
+  const packet = Buffer.concat([
+    datagram.subarray(0, COMMON_HEADER_BYTES),
+    ...chunks.map(({ start, end }) => datagram.subarray(start, end)),
+  ]);
+  packet.writeUInt32LE(0, CHECKSUM_AT);
+  packet.writeUInt32LE(crc32c(packet), CHECKSUM_AT);
   return packet;
+}
+
+/** The type-length-value parameters of a body that is well-formed. */
+export function readParameters(body: Buffer): [number, Buffer][] {
+  const parameters: [number, Buffer][] = [];
+  for (let start = 0; start < body.length; ) {
+    const length = body.readUInt16BE(start + 2);
+    parameters.push([body.readUInt16BE(start), body.subarray(start + 4, start + length)]);
+    start += padded(length);
+  }
+  return parameters;
 }
 
 /** Whether type-length-value parameters fill a body exactly (padding of the last may be missing). */

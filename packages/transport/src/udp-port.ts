@@ -49,15 +49,28 @@ function* shuffledRange(random: Random, { min, max }: { min: number; max: number
 }
 
 async function bind(address: string, port: number): Promise<Socket> {
-  const socket = createSocket(isIPv6(address) ? "udp6" : "udp4");
+  const socket = createSocket({ type: isIPv6(address) ? "udp6" : "udp4", lookup: itself });
   try {
+    const listening = once(socket, "listening");
     socket.bind({ address, port, exclusive: true });
-    await once(socket, "listening");
+    await listening;
     return socket;
   } catch (error) {
     socket.close();
     throw error;
   }
+}
+
+/**
+ * Only addresses are sent to: Node would look each one up before every datagram, which costs a turn of its queue and more
+ * than the way into the kernel.
+ */
+function itself(
+  address: string,
+  _options: unknown,
+  found: (error: NodeJS.ErrnoException | null, address: string, family: number) => void,
+): void {
+  found(null, address, isIPv6(address) ? 6 : 4);
 }
 
 function createUdpPort(socket: Socket, log?: Log): UdpPort {

@@ -40,9 +40,33 @@ export interface OutgoingChunk {
   readonly bytes: Buffer;
 }
 
-export interface IncomingChunk extends OutgoingChunk {
+export interface IncomingChunk {
+  readonly type: number;
+  flags?: number;
   tsn?: number;
   params?: [number, Buffer][];
+}
+
+export interface DataChunk extends IncomingChunk {
+  readonly flags: number;
+  readonly tsn: number;
+  readonly streamId: number;
+  readonly streamSeqNum: number;
+  readonly protocol: number;
+  readonly userData: Buffer;
+}
+
+export interface SackChunk extends IncomingChunk {
+  readonly cumulativeTsn: number;
+  readonly advertisedRwnd: number;
+  readonly gaps: readonly (readonly [number, number])[];
+  readonly duplicates: readonly number[];
+}
+
+/** What has arrived of one stream and could not be delivered yet. */
+export interface InboundStream {
+  readonly reassembly: readonly unknown[];
+  streamSequenceNumber: number;
 }
 
 interface WeriftEvent<Args extends unknown[]> {
@@ -54,6 +78,7 @@ interface WeriftEvent<Args extends unknown[]> {
 
 export interface Association {
   associationState: number;
+  readonly state: string;
   readonly isStopped: boolean;
   isServer: boolean;
   rto: number;
@@ -63,6 +88,10 @@ export interface Association {
   timer3Expired: () => void;
   lastReceivedTsn: number | undefined;
   sackMisOrdered: Set<number>;
+  sackDuplicates: number[];
+  sackNeeded: boolean;
+  sackImmediate: boolean;
+  sackHasNewDataInPacket: boolean;
   advertisedRwnd: number;
   localTsn: number;
   lastSackedTsn: number;
@@ -79,6 +108,12 @@ export interface Association {
   handleData(datagram: Buffer): Promise<void>;
   receiveChunk(chunk: IncomingChunk): Promise<void>;
   receiveSackChunk(chunk: IncomingChunk): Promise<void>;
+  receiveDataChunk(chunk: DataChunk): void;
+  markReceived(tsn: number): boolean;
+  getInboundStream(streamId: number): InboundStream;
+  receive(streamId: number, protocolId: number, data: Buffer): void;
+  scheduleSack(): Promise<void>;
+  sendSack(): Promise<void>;
   sendChunk(chunk: OutgoingChunk): Promise<void>;
   send(streamId: number, protocolId: number, data: Buffer, options: { ordered: boolean }): Promise<void>;
   transmit(): Promise<void>;
@@ -105,8 +140,11 @@ export interface DtlsObject {
   readonly sessionType: number;
   readonly cipher: {
     cipher?: {
-      encrypt(sessionType: number, data: Buffer, header: object): Buffer;
-      decrypt(sessionType: number, data: Buffer, header: object): Buffer;
+      readonly blockAlgorithm: string;
+      readonly clientWriteKey?: Buffer;
+      readonly serverWriteKey?: Buffer;
+      readonly clientNonce?: Buffer;
+      readonly serverNonce?: Buffer;
     };
     masterSecret?: Buffer;
     localRandom?: { serialize(): Buffer };

@@ -85,13 +85,13 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
 
     if (methodClass === "stop") {
       const token = guard.run((inner, now) => inner.clientStop(target.key, now));
-      for await (const response of handle(unguardedAct(context.signal))) {
+      for await (const response of handle(unguardedAct(context))) {
         // It answers once Stop has returned; one that fails leaves the owner in charge (R5).
         guard.run((inner, now) => inner.clientStopped(target.key, token, now));
         yield response;
       }
     } else if (methodClass === "read" || !target.isGuarded) {
-      yield* handle(unguardedAct(context.signal));
+      yield* handle(unguardedAct(context));
     } else {
       yield* runGuarded(call, target, method, methodClass, context, handle);
     }
@@ -190,8 +190,15 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
   }
 
   /** For calls that need no lease: reads, Stop, and what has no Stop and so is unprotected (R5). */
-  function unguardedAct(signal: AbortSignal): Act {
-    return { signal, write: (command) => command(), validForMs: () => Infinity, robot: onBehalf(undefined) };
+  function unguardedAct(context: TypedContext): Act {
+    return {
+      get signal() {
+        return context.signal; // Made when it is first asked for.
+      },
+      write: (command) => command(),
+      validForMs: () => Infinity,
+      robot: onBehalf(undefined),
+    };
   }
 
   return (start, response): RequestSink => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isApplicationRecord } from "../testing/forwarder.js";
 import { linkRig, nodeRig, openLinkRig, pause, until } from "../testing/rig.js";
-import { associationOf, ChunkType } from "../werift-internals.js";
+import { associationOf, ChunkType, dtlsTransportOf } from "../werift-internals.js";
 
 const MESSAGES = 200;
 
@@ -35,11 +35,11 @@ test("without it each has a packet of its own", async () => {
 test("control chunks come before data in a packet, and of acknowledgements only the last", async () => {
   const rig = await openLinkRig();
   const server: ChunkTypes[] = [];
-  const client = associationOf(rig.connection);
-  const handleData = client.handleData.bind(client);
-  client.handleData = (datagram) => {
+  const client = dtlsTransportOf(rig.connection);
+  const receive = client.dataReceiver!;
+  client.dataReceiver = (datagram) => {
     server.push(typesOf(datagram));
-    return handleData(datagram);
+    receive(datagram);
   };
   rig.server.data.onMessage((message) => rig.server.data.send(message));
   let heard = 0;
@@ -56,6 +56,43 @@ test("control chunks come before data in a packet, and of acknowledgements only 
       );
     assert.ok(types.filter((type) => type === ChunkType.sack).length <= 1, `${types}`);
   }
+  await rig.close();
+});
+
+test("an answer takes the acknowledgement of its request along, in one packet", async () => {
+  const rig = await openLinkRig();
+  const packets: ChunkTypes[] = [];
+  const client = dtlsTransportOf(rig.connection);
+  const receive = client.dataReceiver!;
+  client.dataReceiver = (datagram) => {
+    packets.push(typesOf(datagram));
+    receive(datagram);
+  };
+  rig.server.data.onMessage(() => {
+    // As of a part: in a later turn than the request, all three frames in one.
+    setImmediate(() => {
+      for (const frame of ["headers", "message", "trailers"]) rig.server.data.send(frame);
+    });
+  });
+  const heard: unknown[] = [];
+  rig.client.data.onMessage((message) => heard.push(message));
+  rig.client.data.send("request");
+  await until(() => heard.length === 3, "the answer arrives");
+  const { sack, data } = ChunkType;
+  assert.deepEqual(packets, [[sack, data, data, data]]);
+  await rig.close();
+});
+
+test("what nobody answers is acknowledged all the same", async () => {
+  const rig = await openLinkRig();
+  const client = associationOf(rig.connection);
+  let heard = 0;
+  rig.server.data.onMessage(() => heard++);
+  for (let i = 0; i < 5; i++) {
+    rig.client.data.send(`message ${i}`);
+    await until(() => client.lastSackedTsn === (client.localTsn - 1) >>> 0, "it is acknowledged");
+  }
+  assert.equal(heard, 5);
   await rig.close();
 });
 

@@ -1,70 +1,88 @@
-import type { Association, OutgoingChunk } from "../werift-internals.js";
-import { ChunkType } from "../werift-internals.js";
+import type { Clock, Timer } from "@vigil/shared";
+import { type Association, ChunkType, type OutgoingChunk } from "../werift-internals.js";
 
 /** werift's own limit of an SCTP packet (DEFAULT_SCTP_MTU) without the common header. */
 const MAX_CHUNK_BYTES = 1191 - 12;
 /** Chunks that may share a packet. INIT must not (RFC 9260, section 3); ends and challenges must not wait. */
 const BUNDLED = new Set<number>([ChunkType.data, ChunkType.sack, ChunkType.heartbeatAck, ChunkType.forwardTsn]);
+/**
+ * How long an acknowledgement waits for an answer to travel with. RFC 9260, section 6.2, allows 200 ms; an answer from a
+ * part is there within 2 (measured), and the other side's clock of round trips should not notice.
+ */
+const MAX_SACK_DELAY_MS = 2;
+/**
+ * Packets received that may go without an acknowledgement: a request is two of them. Who sends a lot (a window full of
+ * bulk) hears at each third.
+ */
+const MAX_UNACKNOWLEDGED_PACKETS = 2;
 
 /**
  * Defect: werift sends one UDP packet per chunk and one acknowledgement per packet; at 1,000 messages a second that is
- * most of its work. What a received packet gives rise to shares packets, so that an acknowledgement travels with the
- * answer. Else the first chunk of a loop turn leaves at once, so that a lone message loses no time and fast
- * retransmission keeps its packets; those that follow in the same turn share packets. Control chunks come before
- * DATA, or libdatachannel stalls, and of several acknowledgements only the last, which says it all, is sent.
+ * most of its work, and wakes the other side as often. What a turn of the event loop gives rise to shares packets: the
+ * acknowledgement travels with the answer, and an answer's header, message and trailers together. At low rates a message
+ * still has a packet of its own, which fast retransmission wants. Control chunks come before DATA, or libdatachannel
+ * stalls, and of several acknowledgements only the last, which says it all, is made.
  */
-export interface ChunkBundle {
-  /** Encloses the handling of one received packet. */
-  during(handling: () => Promise<void>): Promise<void>;
-}
-
-export function bundleChunks(association: Association): ChunkBundle {
+export function bundleChunks(clock: Clock, association: Association): void {
   const sendChunk = association.sendChunk.bind(association);
   let isTurnOpen = false;
-  let handlings = 0;
-  let control: Buffer[] = [];
+  let unacknowledgedPackets = 0;
+  let isSackUrgent = false;
+  let sackDelay: Timer | undefined;
   let sack: Buffer | undefined;
+  let control: Buffer[] = [];
   let data: Buffer[] = [];
 
   /** Sends all that waits, in this very turn: packets that were overtaken would look like losses to the other side. */
-  const flush = async () => {
+  const flush = () => {
+    isTurnOpen = false;
+    if (data.length > 0 || isSackUrgent) makeSack();
     const waiting = [...(sack ? [sack] : []), ...control, ...data];
-    control = [];
     sack = undefined;
+    control = [];
     data = [];
-    await Promise.all(
-      packetsOf(waiting).map((parts) => sendChunk({ type: parts[0]![0]!, bytes: Buffer.concat(parts) })),
-    );
+    for (const parts of packetsOf(waiting)) {
+      const bytes = parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+      sendChunk({ type: bytes[0]!, bytes }).catch(onClosed);
+    }
+  };
+  const openTurn = () => {
+    if (isTurnOpen) return;
+    isTurnOpen = true;
+    setImmediate(flush);
+  };
+  const makeSack = () => {
+    sackDelay?.cancel();
+    sackDelay = undefined;
+    isSackUrgent = false;
+    if (unacknowledgedPackets === 0) return;
+    unacknowledgedPackets = 0;
+    association.sendSack().catch(onClosed);
+  };
+  const demandSack = () => {
+    isSackUrgent = true;
+    openTurn();
   };
 
   // An association that closed meanwhile has nothing more to say.
   const onClosed = () => association.outboundQueue.splice(0);
 
-  association.sendChunk = (chunk: OutgoingChunk) => {
-    if (!BUNDLED.has(chunk.type)) return sendChunk(chunk);
-    if (!isTurnOpen) {
-      isTurnOpen = true;
-      setImmediate(() => {
-        isTurnOpen = false;
-        flush().catch(onClosed);
-      });
-      if (handlings === 0) return sendChunk(chunk);
-    }
-    if (chunk.type === ChunkType.sack) sack = chunk.bytes;
-    else (chunk.type === ChunkType.data ? data : control).push(chunk.bytes);
+  association.scheduleSack = () => {
+    unacknowledgedPackets++;
+    const hasGap = association.sackMisOrdered.size > 0 || association.sackDuplicates.length > 0;
+    if (hasGap || unacknowledgedPackets > MAX_UNACKNOWLEDGED_PACKETS) demandSack();
+    else sackDelay ??= clock.after(MAX_SACK_DELAY_MS, demandSack);
     return Promise.resolve();
   };
 
-  return {
-    async during(handling) {
-      handlings++;
-      try {
-        await handling();
-      } finally {
-        // A lone acknowledgement waits for the end of the turn, when it speaks for all packets of that turn.
-        if (--handlings === 0 && data.length > 0) await flush().catch(onClosed);
-      }
-    },
+  association.sendChunk = (chunk: OutgoingChunk) => {
+    if (!BUNDLED.has(chunk.type)) return sendChunk(chunk);
+    if (chunk.type === ChunkType.sack) sack = chunk.bytes;
+    else {
+      (chunk.type === ChunkType.data ? data : control).push(chunk.bytes);
+      openTurn();
+    }
+    return Promise.resolve();
   };
 }
 

@@ -18,7 +18,7 @@ export function surviveIceRestart(transport: DtlsTransport, onFailed: (error: un
   let generation = connection.generation;
   let former: CandidatePairView | undefined;
 
-  connection.send = async (data) => {
+  connection.send = (data) => {
     if (connection.nominated) former = connection.nominated;
     else if (former && connection.state !== "closed") return former.protocol.sendData(data, former.remoteAddr);
     return send(data);

@@ -31,14 +31,20 @@ const MIN_RECONFIG_VALUE_BYTES: Record<number, number> = { 13: 12, 16: 8, 17: 8 
 /** Top bit of a chunk type: an unknown chunk of that type is skipped rather than ending the packet. */
 const SKIP_BIT = 0x80;
 
+/** An SCTP packet, each chunk of which is well-formed. */
+export interface AdmittedPacket {
+  readonly datagram: Buffer;
+  readonly chunks: readonly RawChunk[];
+}
+
 /**
  * Defect: werift trusts every length in an SCTP packet. A parameter of length 0 loops for ever, a wide gap block costs
  * seconds, a short chunk throws inside a promise that nobody holds, which ends the process. Only an authenticated peer
  * can send these, but one bad client must not stop the others' robots.
  *
- * @returns the datagram to hand on, or undefined to drop it.
+ * @returns what to hand on, or undefined to drop it.
  */
-export function checkSctp(association: Association, datagram: Buffer): Buffer | undefined {
+export function checkSctp(association: Association, datagram: Buffer): AdmittedPacket | undefined {
   const chunks = splitChunks(datagram);
   if (!chunks) return undefined;
   const kept: RawChunk[] = [];
@@ -51,7 +57,7 @@ export function checkSctp(association: Association, datagram: Buffer): Buffer | 
     if (isBearable(association, chunk)) kept.push(chunk);
   }
   if (kept.length === 0) return undefined;
-  return kept.length === chunks.length ? datagram : withChunks(datagram, kept);
+  return { datagram: kept.length === chunks.length ? datagram : withChunks(datagram, kept), chunks: kept };
 }
 
 function isWellFormed({ type, body }: RawChunk): boolean {
