@@ -50,6 +50,9 @@ export const moveToJointPositionsRequest = (name: string, degrees: readonly numb
   message(text(1, name), field(2, field(1, packed(degrees))));
 export const heartbeatRequest = (session: string) => text(1, session);
 
+/** The same request, longer by a field that no method knows. */
+export const withPadding = (request: Uint8Array, bytes: number) => message(request, field(1000, Buffer.alloc(bytes)));
+
 /** DoCommandRequest whose command holds one string of that many bytes. */
 export function bulkRequest(name: string, bytes: number): Uint8Array {
   const value = field(3, Buffer.alloc(bytes, "x"));

@@ -158,12 +158,15 @@ export async function createGateway(
     { windowMs },
   );
 
+  let admitted = 0;
+  const nextOrder = () => ++admitted;
   const partCalls = createPartCalls({
     clock,
     random,
     log,
     operations,
     directory,
+    nextOrder,
     leased: (session) => keeper.leased(session),
     callPart: (part) => {
       const link = links.get(part);
@@ -299,6 +302,7 @@ export async function createGateway(
     keeper,
     operations,
     directory,
+    nextOrder,
     link: (part) => links.get(part),
     local,
     isLocalMethod: (path) => LOCAL_METHODS.has(path),

@@ -4,7 +4,7 @@ import { createMetadata } from "@vigil/protocol";
 import { readRelayed, stampRelayed } from "./relayed.js";
 
 test("what the gateway stamps the part reads, and a client's own vigil-* and viam-sid stay at the border", () => {
-  const relayed = { session: "s", incarnation: "i", fence: "f", operation: "o", connection: "c", token: "t" };
+  const relayed = { session: "s", incarnation: "i", fence: "f", operation: "o", order: 7, connection: "c", token: "t" };
   const fromClient = createMetadata({
     "vigil-session": "forged",
     "viam-sid": "secret",
@@ -24,9 +24,13 @@ test("a call without a session carries none, whatever its client wrote", () => {
     incarnation: "",
     fence: "",
     operation: "o",
+    order: 0,
     connection: "c",
     token: undefined,
   });
   assert.equal(readRelayed(stamped).session, undefined);
   assert.equal(readRelayed(stamped).fence, "");
+  for (const count of ["", "-1", "1.5", "x", "1e400"]) {
+    assert.equal(readRelayed(createMetadata({ "vigil-order": count })).order, 0, count);
+  }
 });

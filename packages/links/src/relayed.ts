@@ -10,6 +10,11 @@ export interface RelayedCall {
   readonly incarnation: string;
   readonly fence: string;
   readonly operation: string;
+  /**
+   * The gateway's own count of the calls that it admitted, from 1: a Stop may overtake a larger command that was admitted
+   * before it, and the part must not begin that afterwards (R5). 0: unknown, of a gateway that does not count.
+   */
+  readonly order: number;
   /** The client's connection: its close stops what it moved last (R6). */
   readonly connection: string;
   /**
@@ -27,6 +32,7 @@ const KEYS = {
   incarnation: "vigil-incarnation",
   fence: "vigil-fence",
   operation: "vigil-operation",
+  order: "vigil-order",
   connection: "vigil-connection",
   token: TOKEN_KEY,
 } as const;
@@ -44,7 +50,7 @@ export function stampRelayed(metadata: Metadata, relayed: RelayedCall): Metadata
   }
   for (const [field, key] of Object.entries(KEYS)) {
     const value = relayed[field as keyof RelayedCall];
-    if (value !== undefined && value !== "") stamped.set(key, [value]);
+    if (value !== undefined && value !== "") stamped.set(key, [String(value)]);
   }
   return stamped;
 }
@@ -56,7 +62,13 @@ export function readRelayed(metadata: Metadata): RelayedCall {
     incarnation: value(KEYS.incarnation) ?? "",
     fence: value(KEYS.fence) ?? "",
     operation: value(KEYS.operation) ?? "",
+    order: countOf(value(KEYS.order)),
     connection: value(KEYS.connection) ?? "",
     token: value(KEYS.token),
   };
+}
+
+function countOf(text: string | undefined): number {
+  const count = Number(text);
+  return Number.isSafeInteger(count) && count > 0 ? count : 0;
 }

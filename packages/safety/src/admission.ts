@@ -57,6 +57,11 @@ export function createAdmission(
     return undefined;
   }
 
+  /** While it waits here, a Stop that comes aborts it. */
+  const isOvertaken = ({ order, resource }: GuardCall) => order > 0 && order < (groupOf(resource)?.stopOrder ?? 0);
+  const overtakenError = ({ resource }: GuardCall) =>
+    new VigilError("stale", `a later Stop of ${resource} has overtaken the command on its way; command again`);
+
   function proceed(call: GuardCall, now: number): void {
     const group = groupOf(call.resource);
     if (!group) {
@@ -130,6 +135,7 @@ export function createAdmission(
     request(call, now) {
       if (sessions.hasEnded(call.session)) return calls.refuse(call, endedError());
       if (isStale(call.tick, now)) return calls.refuse(call, staleError("the command"));
+      if (isOvertaken(call)) return calls.refuse(call, overtakenError(call));
       const session = sessions.touch(call.session, call.incarnation, now);
       if (session.incarnation !== call.incarnation) return calls.refuse(call, endedError());
       // Its renewal may be a moment behind it: it waits for the lease, in order, and not for long (R3).

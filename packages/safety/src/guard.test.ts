@@ -447,7 +447,7 @@ test("a client's Stop aborts what runs and what waits, and leaves no owner (R5)"
   rig.started();
   const waiting = rig.call({ session: "T" });
   rig.log();
-  rig.guard.clientStop("motor", rig.now);
+  rig.guard.clientStop("motor", 0, rig.now);
   assert.deepEqual(rig.log(), [`refuse ${waiting} cancelled`, "abort 1", "stop motor 1"]);
   assert.deepEqual([rig.guard.groups()[0]!.owner, rig.guard.groups()[0]!.stopping], [undefined, true]);
   rig.guard.settled(1, rig.now);
@@ -455,21 +455,43 @@ test("a client's Stop aborts what runs and what waits, and leaves no owner (R5)"
   rig.acknowledge();
   rig.guard.sessionEnded("S", rig.now);
   assert.deepEqual(rig.log(), [], "its session's end stops nothing any more");
-  rig.guard.clientStop("motor", rig.now);
+  rig.guard.clientStop("motor", 0, rig.now);
   assert.deepEqual(rig.log(), [], "nothing runs: the client's own Stop is enough");
+});
+
+test("a command that a later Stop has overtaken on its way does not begin after it (R5)", () => {
+  const rig = createGuardRig({ groups: [base] });
+  rig.guard.clientStop("left", 7, rig.now);
+  const overtaken = rig.call({ resource: "base", order: 6 });
+  assert.equal(rig.errorOf(overtaken)?.reason, "stale");
+  assert.deepEqual(rig.log(), [`refuse ${overtaken} stale`], "a Stop of one motor is one of the whole base");
+  rig.guard.clientStop("left", 3, rig.now);
+  assert.equal(rig.errorOf(rig.call({ resource: "base", order: 5 }))?.reason, "stale", "late Stops take nothing back");
+  rig.started({ resource: "base", order: 8 });
+  rig.guard.linkLost(rig.now);
+  rig.acknowledge();
+  rig.guard.settled(3, rig.now);
+  rig.acknowledge();
+  rig.guard.linkAlive(rig.now, rig.now);
+  rig.started({ resource: "base", order: 1 });
+  // A gateway of a version that does not count.
+  rig.guard.clientStop("left", 0, rig.now);
+  rig.guard.settled(4, rig.now);
+  rig.acknowledge();
+  rig.started({ resource: "base", order: 0 });
 });
 
 test("a client's Stop that fails or hangs leaves the owner in charge: its end stops the motor again (R5, P5)", () => {
   const rig = createGuardRig();
   rig.started({ class: "move_endless" });
   rig.guard.settled(1, rig.now);
-  rig.guard.clientStop("motor", rig.now);
+  rig.guard.clientStop("motor", 0, rig.now);
   rig.log();
   rig.guard.sessionEnded("S", rig.now);
   assert.deepEqual(rig.log(), ["stop motor 1"]);
   rig.acknowledge();
   rig.started({ session: "T", class: "move_endless" });
-  const token = rig.guard.clientStop("motor", rig.now);
+  const token = rig.guard.clientStop("motor", 0, rig.now);
   rig.guard.settled(2, rig.now);
   rig.acknowledge();
   rig.started({ session: "U", class: "move_endless" });
@@ -482,10 +504,10 @@ test("a client's Stop of one motor stops the whole base that it belongs to (R5)"
   rig.started({ resource: "base", class: "move_endless" });
   rig.guard.settled(1, rig.now);
   rig.log();
-  rig.guard.clientStop("left", rig.now);
+  rig.guard.clientStop("left", 0, rig.now);
   assert.deepEqual(rig.log(), ["stop left 1", "stop right 1", "stop base 1"]);
   rig.acknowledge();
-  rig.guard.clientStop("left", rig.now);
+  rig.guard.clientStop("left", 0, rig.now);
   assert.deepEqual(rig.log(), [], "nobody moves it");
 });
 

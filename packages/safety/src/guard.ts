@@ -80,10 +80,11 @@ export interface Guard {
   connectionClosed(connection: string, now: number): void;
   /**
    * A client's Stop of one resource is about to run: whatever runs or waits in its group is aborted. Owner and users
-   * stay until the Stop has returned: should it fail or hang, their end stops the resource again.
+   * stay until the Stop has returned: should it fail or hang, their end stops the resource again. A command that was
+   * admitted before it (`order`, as in GuardCall) and comes after it is refused.
    * @returns the token for `clientStopped`.
    */
-  clientStop(resource: string, now: number): number;
+  clientStop(resource: string, order: number, now: number): number;
   /** The client's Stop has returned well: unless it was commanded anew meanwhile, the resource has no owner now (R5). */
   clientStopped(resource: string, token: number, now: number): void;
   /** Stops everything, also what nobody moves: at start, for StopAll, at shutdown. */
@@ -250,6 +251,8 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
     linkLost(now) {
       notice(now);
       link.distrust(now);
+      // The next gateway counts anew, and nothing comes any more that this one has sent.
+      for (const group of groups) group.stopOrder = 0;
       // The next link knows the generation alone: no fence of its own may be left that it would not know of.
       const fenced = [...sessions.all()].some(({ fences }) => fences > 0);
       if (linkWasFresh || fenced) fencing.suspendAll("link", now);
@@ -283,10 +286,11 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
         if (group.owner?.connection === connection) stopping.begin(group, "connection", group.owner.session, now);
       }
     },
-    clientStop(resource, now) {
+    clientStop(resource, order, now) {
       notice(now);
       const group = groupOf(resource);
       if (!group) return 0;
+      group.stopOrder = Math.max(group.stopOrder, order);
       const couldMove = group.inFlight.size > 0 || group.successor !== undefined;
       // The client's own Stop reaches one resource; whatever moves with it stops too.
       const movesMore = group.stoppable.size > 1 && (group.owner !== undefined || group.users.size > 0);

@@ -14,6 +14,8 @@ export interface GuardCall {
   readonly fence: string;
   /** The part's newest tick that the gateway had when it relayed the call. */
   readonly tick: number;
+  /** The gateway's count of the calls that it admitted; 0: unknown. A command from before a Stop does not begin after it. */
+  readonly order: number;
   /** The client's connection, as the gateway names it. */
   readonly connection: string;
 }
@@ -84,6 +86,8 @@ export interface MotionGroup {
   awaitsRearm: RearmReason | undefined;
   /** Counts the calls that were admitted. */
   admitted: number;
+  /** Newest Stop of a client here, in the gateway's count of the calls that it admitted; 0: none on this link. */
+  stopOrder: number;
 }
 
 export function createMotionGroup(members: readonly GuardResource[]): MotionGroup {
@@ -102,6 +106,7 @@ export function createMotionGroup(members: readonly GuardResource[]): MotionGrou
     stops: new Map(),
     awaitsRearm: undefined,
     admitted: 0,
+    stopOrder: 0,
   };
 }
 

@@ -226,7 +226,7 @@ test("whatever happens in whatever order, the guard keeps its rules", () => {
             rig.answer([{ id: step.session, facts: undefined }], { incarnation: `store ${incarnation}` });
           }
         } else if (step.do === "close") rig.guard.connectionClosed(`connection of ${step.session}`, rig.now);
-        else if (step.do === "stop") rig.guard.clientStop("base", rig.now);
+        else if (step.do === "stop") rig.guard.clientStop("base", 0, rig.now);
         else if (step.do === "cut") rig.guard.requireRearm(step.resource, "e_stop", rig.now);
         else if (step.do === "rearm") rig.guard.rearm(step.resource, rig.now);
         else if (step.do === "release") rig.guard.stopResource(step.resource, "released", rig.now);

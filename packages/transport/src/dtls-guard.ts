@@ -76,7 +76,7 @@ export function guardDtls(
     window.advance(record.header.sequenceNumber);
     switch (record.header.contentType) {
       case ContentType.applicationData:
-        if (transport.state === "connected") dtls.onData.execute(content);
+        if (transport.state === "connected") transport.dataReceiver?.(content);
         else if (data.length < MAX_EARLY_RECORDS) data.push(content);
         return;
       case ContentType.alert:
@@ -122,7 +122,7 @@ export function guardDtls(
       early = [];
       const waiting = data;
       data = [];
-      for (const content of waiting) dtls.onData.execute(content);
+      for (const content of waiting) transport.dataReceiver?.(content);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from "node:net";
 import { Candidate, candidateFoundation, candidatePriority, StunProtocol, serverReflexiveCandidate } from "werift";
 import { defaultHostAddresses } from "./host-addresses.js";
+import { isDtls } from "./ingress.js";
 import type { PeerOptions, TransportDeps } from "./peer.js";
 import { bindUdpPort, type UdpPort } from "./udp-port.js";
 import type { HostProtocol, IceConnection } from "./werift-internals.js";
@@ -11,12 +12,15 @@ export type DatagramFilter = (data: Buffer, from: [string, number]) => boolean;
 /**
  * Replaces how werift gathers host candidates: one socket per host address, bound to that very address, with our own
  * error handling and an ingress filter. Servers are asked only if some are configured.
+ *
+ * @param takeRecords gets DTLS datagrams that were admitted; false: it is too early for it, werift's own way leads on.
  */
 export function gatherOnHostAddresses(
   { random, log }: TransportDeps,
   { hostAddresses, udpPorts }: PeerOptions,
   connection: IceConnection,
   admit: DatagramFilter,
+  takeRecords: (datagram: Buffer) => boolean,
 ): void {
   const gatherFromServers = connection.getCandidatePromises.bind(connection);
 
@@ -34,7 +38,9 @@ export function gatherOnHostAddresses(
       }
       connection.ensureProtocol(host);
       port.onData = (data, from) => {
-        if (admit(data, from)) host.datagramReceived(data, from);
+        if (!admit(data, from)) return;
+        if (isDtls(data[0]!) && takeRecords(data)) return;
+        host.datagramReceived(data, from);
       };
       host.transport = port;
       host.localIp = address;

@@ -5,7 +5,7 @@ import { isAuthenticStun } from "./workarounds/stun-integrity.js";
 
 /** RFC 7983: the first byte tells protocols on one port apart. */
 const isStun = (first: number) => first < 4;
-const isDtls = (first: number) => first >= 20 && first < 64;
+export const isDtls = (first: number) => first >= 20 && first < 64;
 
 /**
  * What may come in through a peer's ports: STUN whose requests are signed, and DTLS from addresses that STUN has made

@@ -75,7 +75,13 @@ export function mendConnection(
   if (uses("prompt-nomination")) nominatePromptly(deps.clock, iceConnection);
   const restart = uses("ice-restart") ? surviveIceRestart(transport, events.onFailed) : undefined;
   const isFormerPath = (ip: string, port: number) => restart?.isFormerPath(ip, port) ?? false;
-  gatherOnHostAddresses(deps, options, iceConnection, createIngressFilter(iceConnection, uses, isFormerPath));
+  let dtls: DtlsObject | undefined;
+  const takeRecords = (datagram: Buffer) => {
+    dtls?.transport.socket.onData(datagram);
+    return dtls !== undefined;
+  };
+  const admit = createIngressFilter(iceConnection, uses, isFormerPath);
+  gatherOnHostAddresses(deps, options, iceConnection, admit, takeRecords);
   if (uses("no-srtp")) skipSrtp(transport);
 
   const held = uses("held-datagrams") ? holdEarlyDatagrams(iceConnection) : undefined;
@@ -101,7 +107,6 @@ export function mendConnection(
     const packet = checkSctp(association, datagram);
     if (packet) readPacket(packet);
   };
-  let dtls: DtlsObject | undefined;
   Object.defineProperty(transport, "dtls", {
     configurable: true,
     enumerable: true,

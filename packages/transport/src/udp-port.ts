@@ -20,6 +20,8 @@ export interface UdpPort {
   close(): Promise<void>;
 }
 
+const DONE = Promise.resolve();
+
 /** @throws VigilError `limit` if no port of the range is free, `internal` if the address is not of this machine. */
 export async function bindUdpPort(
   { random, log }: { random: Random; log?: Log },
@@ -83,14 +85,15 @@ function createUdpPort(socket: Socket, log?: Log): UdpPort {
     address: socket.address(),
     addressFamily: socket.address().family === "IPv6" ? 6 : 4,
     onData: () => {},
-    async send(data, [ip, portNumber]) {
-      if (closing) return;
+    send(data, [ip, portNumber]) {
+      if (closing) return DONE;
       try {
         // Without a callback, which would cost a promise per datagram: what fails comes as `error` below.
         socket.send(data, portNumber, ip);
       } catch (error) {
         log?.debug({ ip, error: (error as Error).message }, "datagram not sendable");
       }
+      return DONE;
     },
     close() {
       closing ??= new Promise((resolve) => socket.close(() => resolve()));

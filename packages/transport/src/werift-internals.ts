@@ -207,6 +207,7 @@ export interface IceConnection {
   protocols: HostProtocol[];
   readonly onData: WeriftEvent<[Buffer]>;
   send: (data: Buffer) => Promise<void>;
+  canSendApplicationData(): boolean;
   ensureProtocol(protocol: HostProtocol): void;
   pairLocalProtocol(protocol: HostProtocol): void;
   appendLocalCandidate(candidate: Candidate): void;

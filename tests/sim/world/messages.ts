@@ -21,6 +21,7 @@ export interface RelayedCall extends ClientCall {
   readonly fence: string;
   readonly connection: string;
   readonly tick: number;
+  readonly order: number;
   /** True time: for the checkers alone. */
   readonly relayedAt: number;
 }

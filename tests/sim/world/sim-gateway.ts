@@ -107,6 +107,7 @@ interface Operation {
   readonly key: string;
   readonly connection: string;
   readonly call: number;
+  readonly order: number;
   session: string | undefined;
   part: string | undefined;
   over: (() => void) | undefined;
@@ -162,6 +163,8 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
     );
 
     const lastOpenAt = new Map<string, number>();
+    let admitted = 0;
+
     function finish(operation: Operation, answer: Answer): void {
       if (!operations.delete(operation.key)) return;
       operation.over?.();
@@ -212,11 +215,21 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
       }
       const { tick } = link;
       const fence = session ? (link.fences.get(session.id) ?? fenceOf(link.bootId, link.generation, 0)) : "";
-      const { key, connection } = operation;
+      const { key, order, connection } = operation;
       const incarnation = session?.incarnation ?? "";
       link.end.send({
         kind: "call",
-        call: { ...call, key, tick, fence, connection, session: session?.id, incarnation, relayedAt: deps.time.now },
+        call: {
+          ...call,
+          key,
+          tick,
+          order,
+          fence,
+          connection,
+          session: session?.id,
+          incarnation,
+          relayedAt: deps.time.now,
+        },
       });
     }
 
@@ -273,6 +286,7 @@ export function createSimGateway(deps: SimGatewayDeps, options: SimGatewayOption
           key: `${connection}/${call.id}`,
           connection,
           call: call.id,
+          order: ++admitted,
           session: undefined,
           part: undefined,
           over: undefined,

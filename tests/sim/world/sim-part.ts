@@ -290,7 +290,7 @@ export function createSimPart(
       if (!resource) return answer("no_resource");
       if (call.class === "read") return answer("ok");
       if (call.class === "stop") {
-        const token = run((inner, now) => inner.clientStop(call.resource, now));
+        const token = run((inner, now) => inner.clientStop(call.resource, call.order, now));
         let left = resource.actuators.length;
         let failed = false;
         const { life } = process;
@@ -317,6 +317,7 @@ export function createSimPart(
         incarnation: call.incarnation,
         fence: call.fence,
         tick: call.tick,
+        order: call.order,
         connection: call.connection,
       };
       byKey.set(call.key, id);

@@ -13,7 +13,7 @@ import {
 } from "@vigil/protocol";
 import { type Clock, Code, type Random, SESSION_EXPIRED, type Timer, uuid, VigilError } from "@vigil/shared";
 import type { PartLink } from "../links/part-link.js";
-import { relayCall } from "../routing/relay.js";
+import { type RelayDeps, relayCall } from "../routing/relay.js";
 import type { ResourceDirectory } from "../routing/resource-directory.js";
 import type { SessionKeeper } from "../sessions/session-keeper.js";
 import type { Client } from "./client.js";
@@ -36,6 +36,7 @@ export interface AdmissionDeps {
   readonly keeper: SessionKeeper;
   readonly operations: Operations;
   readonly directory: ResourceDirectory;
+  nextOrder: RelayDeps["nextOrder"];
   link(part: string): PartLink | undefined;
   /** Services that the gateway answers itself, by full name. */
   local(client: Client): ReadonlyMap<string, CallHandler>;
@@ -172,6 +173,7 @@ export function createAdmission(deps: AdmissionDeps): Admission {
     return relayCall(
       {
         directory: deps.directory,
+        nextOrder: deps.nextOrder,
         callPart(part) {
           const link = deps.link(part);
           return link?.isUp ? link : undefined;

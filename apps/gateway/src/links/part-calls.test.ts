@@ -42,6 +42,7 @@ function setUp() {
     log: createLogger({ destination: { write: (line) => warnings.push(line) } }),
     operations,
     directory,
+    nextOrder: () => 1,
     leased: (id) => (ended ? undefined : { id, incarnation: "i" }),
     callPart: () => ({ call: armCalls, fenceFor: () => "f" }),
   });

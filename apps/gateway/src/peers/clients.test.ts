@@ -6,7 +6,7 @@ import { createMemoryStore } from "@vigil/leases";
 import { IGNORE_REQUESTS, OK } from "@vigil/protocol";
 import { createLogger, systemRandom } from "@vigil/shared";
 import { createManualClock } from "@vigil/shared/testing";
-import type { Peer } from "@vigil/transport";
+import type { Evidence, Peer } from "@vigil/transport";
 import type { ClientConnection } from "../port/index.js";
 import { createPort } from "../port/index.js";
 import { dial, frame, rawCall } from "../port/testing/echo-client.js";
@@ -25,6 +25,7 @@ async function openRig() {
   const store = createMemoryStore({ clock, random: systemRandom });
   const connections = new Set<ClientConnection>();
   const ended: string[] = [];
+  const knocks: string[] = [];
   const keeper: SessionKeeper = createSessionKeeper(
     {
       clock,
@@ -49,7 +50,10 @@ async function openRig() {
       keeper,
       arrivedAt: () => clock.now(),
       // As long as the real one waits for refusals that do not come.
-      knock: () => new Promise((resolve) => clock.after(KNOCK_MS, () => resolve("silent"))),
+      knock(address) {
+        knocks.push(address);
+        return new Promise((resolve) => clock.after(KNOCK_MS, () => resolve("silent")));
+      },
       closed() {},
     },
     { windowMs: WINDOW_MS },
@@ -94,6 +98,7 @@ async function openRig() {
     clients,
     keeper,
     ended,
+    knocks,
     connections,
     /** Over what the requests for /hello came. */
     routed,
@@ -111,6 +116,20 @@ async function openRig() {
 }
 
 type Rig = Awaited<ReturnType<typeof openRig>>;
+
+/** A client over WebRTC on this machine, of which no more is there than the test says. */
+function addPeer(rig: Rig, what: Partial<Peer>): void {
+  const peer: Partial<Peer> = {
+    id: "peer",
+    remoteAddress: () => "127.0.0.1:4000",
+    localAddress: () => "127.0.0.1:5000",
+    isRenegotiating: false,
+    on: () => () => undefined,
+    close: async () => undefined,
+    ...what,
+  };
+  rig.clients.addPeer(peer as Peer, { remoteAddress: "127.0.0.1:4000", entity: undefined, home: undefined });
+}
 
 /** One connection of a browser or of a proxy, over which gRPC-web calls are made one after the other. */
 async function openPage(rig: Rig) {
@@ -232,16 +251,7 @@ test("a machine that slept has not heard its clients meanwhile: what was silent 
 test("a line that loses every answer is challenged ten times a window all the same, while it is knocked at (R1)", async () => {
   const rig = await openRig();
   const sentAt: number[] = [];
-  const peer: Partial<Peer> = {
-    id: "lossy",
-    remoteAddress: () => "127.0.0.1:4000",
-    localAddress: () => "127.0.0.1:5000",
-    isRenegotiating: false,
-    challenge: () => void sentAt.push(rig.clock.now()),
-    on: () => () => undefined,
-    close: async () => undefined,
-  };
-  rig.clients.addPeer(peer as Peer, { remoteAddress: "127.0.0.1:4000", entity: undefined, home: undefined });
+  addPeer(rig, { challenge: () => void sentAt.push(rig.clock.now()) });
   const begin = rig.clock.now();
   await rig.pass(5 * WINDOW_MS);
   for (let window = 0; window < 5; window += 1) {
@@ -249,4 +259,35 @@ test("a line that loses every answer is challenged ten times a window all the sa
     const within = sentAt.filter((at) => at >= from && at < from + WINDOW_MS);
     assert.ok(within.length >= 10, `${within.length} challenges in window ${window}`);
   }
+});
+
+test("what this process did not hear while it stood still is no silence of its clients: no knock, no more challenges", async () => {
+  const rig = await openRig();
+  let answer: ((evidence: Evidence) => void) | undefined;
+  const sentAt: number[] = [];
+  const unanswered: number[] = [];
+  addPeer(rig, {
+    challenge() {
+      sentAt.push(rig.clock.now());
+      unanswered.push(rig.clock.now());
+    },
+    on(event, listener) {
+      if (event === "evidence") answer = listener as (evidence: Evidence) => void;
+      return () => undefined;
+    },
+  });
+  /** Answers that wait in the socket are read after the timers of a turn have run. */
+  const read = () => {
+    for (const atMs of unanswered.splice(0)) answer?.({ kind: "transport", atMs });
+  };
+  for (let turn = 0; turn < 20; turn++) {
+    rig.clock.pause(WINDOW_MS / 2);
+    rig.clock.advance(1);
+    read();
+  }
+  assert.deepEqual(rig.knocks, []);
+  assert.ok(sentAt.length <= 22, `${sentAt.length} challenges in 20 turns`);
+  // It falls silent: now it is knocked at.
+  for (let turn = 0; turn < 20; turn++) rig.clock.advance(25);
+  assert.deepEqual(rig.knocks, ["127.0.0.1:4000"]);
 });

@@ -68,6 +68,12 @@ const SHORT_WINDOW_MS = 1000;
 /** Challenges in a row without an answer after which a client's port is knocked at (R6). */
 const SILENT_INTERVALS = 2;
 
+/**
+ * Clients are challenged at so many instants of a period, all that are due at one of them together: a wake-up of this
+ * process, and on one machine of the clients' as well, costs more than a challenge.
+ */
+const TURNS_SHARED = 10;
+
 /** Signs of life of one client, as they come. */
 interface Life {
   /** A challenge was answered that had been sent at `sentAt`. */
@@ -112,6 +118,10 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
   /** Challenges at a steady pace, and knocks once the answers fail to come. */
   function watch(client: Client, challenge: () => void, isAttached: boolean, isBusy: () => boolean): Life {
     let lastAnswerSentAt = clock.now();
+    /** When the next turn is due. */
+    let dueAt = clock.now();
+    /** How late turns were since the last answer: what this process did not read meanwhile is no silence of the client's. */
+    let ownDelayMs = 0;
     /** Which silence has been knocked at: once each. On a line that loses packets there would be no end of it. */
     let knockedFor: number | undefined;
     let signs = 0;
@@ -119,10 +129,14 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     let timer: Timer;
 
     const turn = () => {
-      const silentMs = clock.now() - lastAnswerSentAt;
+      const now = clock.now();
+      ownDelayMs += Math.max(0, now - dueAt);
+      const silentMs = now - lastAnswerSentAt - ownDelayMs;
       const steadyMs = challengePeriodMs(options.windowMs, silentMs);
       const period = isAttached ? Math.min(steadyMs, quickMs()) : steadyMs;
-      timer = clock.after(period, turn);
+      const grid = period / TURNS_SHARED;
+      dueAt = Math.floor((now + period) / grid) * grid;
+      timer = clock.after(dueAt - now, turn);
       // A dead port answers only about six packets before its kernel takes a rest: leave them to the knock.
       if (!knocking || options.windowMs < SHORT_WINDOW_MS) challenge();
       if (knocking || knockedFor === lastAnswerSentAt || silentMs < (SILENT_INTERVALS + 1) * period) return;
@@ -145,6 +159,7 @@ export function createClients(deps: ClientsDeps, options: ClientsOptions): Clien
     return {
       answered(sentAt) {
         signs += 1;
+        ownDelayMs = 0;
         lastAnswerSentAt = Math.max(lastAnswerSentAt, sentAt);
         keeper.transportEvidence(client.id, sentAt);
       },

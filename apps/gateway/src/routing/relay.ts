@@ -17,6 +17,8 @@ import type { Destination, ResourceDirectory } from "./resource-directory.js";
 /** A call to a component or service of some part, up to the point where its first message names it. */
 export interface RelayDeps {
   readonly directory: ResourceDirectory;
+  /** Counts the calls of the whole robot in the order in which they are admitted, from 1. */
+  nextOrder(): number;
   /** How to reach a part now; undefined: it is not linked. */
   callPart(part: string): { readonly call: CallHandler; fenceFor(session: string): string } | undefined;
 }
@@ -59,6 +61,8 @@ export function relayCall(deps: RelayDeps, by: RelayedBy, start: CallStart, resp
 
   const begin = (first: Uint8Array) => {
     begun = true;
+    // Before it waits for its lease: a Stop that comes meanwhile is a later one.
+    const order = deps.nextOrder();
     const service = path?.service ?? "";
     if (!deps.directory.api(service)) {
       throw new VigilError("no_method", `no part of this robot serves ${service || start.method}`);
@@ -69,8 +73,10 @@ export function relayCall(deps: RelayDeps, by: RelayedBy, start: CallStart, resp
     const message = destination.name === name ? first : rewriteRoutingName(start.method, first, destination.name)!;
     const session = needsLease(destination, methodClass) ? by.session(methodClass) : undefined;
     if (session instanceof Promise) {
-      session.then((leased) => open(destination, methodClass, leased, message)).catch((error) => fail(statusOf(error)));
-    } else open(destination, methodClass, session, message);
+      session
+        .then((leased) => open(destination, methodClass, leased, message, order))
+        .catch((error) => fail(statusOf(error)));
+    } else open(destination, methodClass, session, message, order);
   };
 
   const open = (
@@ -78,6 +84,7 @@ export function relayCall(deps: RelayDeps, by: RelayedBy, start: CallStart, resp
     methodClass: MethodClass,
     session: LeasedSession | undefined,
     message: Uint8Array,
+    order: number,
   ) => {
     if (over) return;
     const part = deps.callPart(destination.part);
@@ -93,6 +100,7 @@ export function relayCall(deps: RelayDeps, by: RelayedBy, start: CallStart, resp
       incarnation: session?.incarnation ?? "",
       fence: session ? part.fenceFor(session.id) : "",
       operation: by.operation,
+      order,
       connection: by.connection,
       token,
     };

@@ -84,7 +84,8 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
     const handle = (act: Act) => runHandler(component, method, target.resource, requests, handlerContext(context, act));
 
     if (methodClass === "stop") {
-      const token = guard.run((inner, now) => inner.clientStop(target.key, now));
+      const { order } = readRelayed(call.start.metadata);
+      const token = guard.run((inner, now) => inner.clientStop(target.key, order, now));
       for await (const response of handle(unguardedAct(context))) {
         // It answers once Stop has returned; one that fails leaves the owner in charge (R5).
         guard.run((inner, now) => inner.clientStopped(target.key, token, now));
@@ -120,6 +121,7 @@ export function createPartServices(deps: PartServicesDeps): CallHandler {
       incarnation: relayed.incarnation,
       fence: relayed.fence,
       tick: call.tick,
+      order: relayed.order,
       connection: relayed.connection,
     };
     const controller = new AbortController();

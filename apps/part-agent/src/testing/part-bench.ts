@@ -183,6 +183,7 @@ export async function createPartBench(
             incarnation: INCARNATION,
             fence: fences.get(session) ?? fenceOf(BOOT_ID, generation, 0),
             operation: "operation",
+            order: 0,
             connection: `connection of ${session}`,
             token: undefined,
           });

@@ -132,6 +132,7 @@ export function createGuardRig(options: Partial<GuardOptions> = {}): GuardRig {
           incarnation: "store",
           fence: fences.get(session) ?? `boot.${guard.generation()}.0`,
           tick,
+          order: 0,
           connection: `connection of ${session}`,
           ...what,
         },
@@ -161,7 +162,7 @@ export function createGuardRig(options: Partial<GuardOptions> = {}): GuardRig {
     errorOf: (callId) => errors.get(callId),
     mayAct: (callId) => guard.mayAct(callId, now) === undefined,
     stop(resource = "motor") {
-      guard.clientStopped(resource, guard.clientStop(resource, now), now);
+      guard.clientStopped(resource, guard.clientStop(resource, 0, now), now);
     },
     acknowledge() {
       for (const [resource, attempt] of [...outstanding]) guard.stopAcknowledged(resource, attempt, now);

@@ -3,6 +3,8 @@ import type { Clock } from "../clock.js";
 /** A clock that stands still until it is told to go on. Timers that come due run in order, each at its own instant. */
 export interface ManualClock extends Clock {
   advance(ms: number): void;
+  /** Time passes while the process stands still: what comes due meanwhile runs late, at the next `advance`. */
+  pause(ms: number): void;
   /** Timers that have neither run nor been cancelled. */
   readonly timers: number;
 }
@@ -39,10 +41,13 @@ export function createManualClock(startMs = 0): ManualClock {
       const end = now + ms;
       for (let due = nextUntil(end); due; due = nextUntil(end)) {
         timers.delete(due);
-        now = due.at;
+        now = Math.max(now, due.at);
         due.task();
       }
       now = end;
+    },
+    pause(ms) {
+      now += ms;
     },
     get timers() {
       return timers.size;

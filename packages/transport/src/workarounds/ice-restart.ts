@@ -20,8 +20,8 @@ export function surviveIceRestart(transport: DtlsTransport, onFailed: (error: un
 
   connection.send = (data) => {
     if (connection.nominated) former = connection.nominated;
-    else if (former && connection.state !== "closed") return former.protocol.sendData(data, former.remoteAddr);
-    return send(data);
+    const mayUseFormer = connection.nominated ? connection.canSendApplicationData() : connection.state !== "closed";
+    return former && mayUseFormer ? former.protocol.sendData(data, former.remoteAddr) : send(data);
   };
 
   return {
