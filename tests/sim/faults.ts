@@ -42,11 +42,13 @@ const FAULTS: readonly { readonly weight: number; readonly run: Fault }[] = [
   },
   {
     weight: 3,
-    run({ robot, rng, lasts, later }) {
+    run({ robot, rng, checkers, lasts, later }) {
       const client = rng.pick(robot.clients);
       client.hung = true;
       later(lasts(1000, 20_000), () => {
         client.hung = false;
+        // What it says first is on its way while its session may come to its end.
+        checkers.excuse(client);
       });
       return `${client.process.name} hangs`;
     },

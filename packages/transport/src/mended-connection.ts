@@ -107,15 +107,15 @@ export function mendConnection(
     const packet = checkSctp(association, datagram);
     if (packet) readPacket(packet);
   };
-  Object.defineProperty(transport, "dtls", {
-    configurable: true,
-    enumerable: true,
-    get: () => dtls,
-    set(created: DtlsObject) {
-      dtls = created;
-      mendDtls(created);
-    },
-  });
+  const start = transport.start.bind(transport);
+  transport.start = () => {
+    const started = start();
+    if (transport.dtls && transport.dtls !== dtls) {
+      dtls = transport.dtls;
+      mendDtls(dtls);
+    }
+    return started;
+  };
   transport.dataReceiver = receiveData;
   transport.onStateChange.subscribe((state) => {
     if (state === "connected") guard?.onConnected();

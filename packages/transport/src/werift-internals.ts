@@ -85,7 +85,10 @@ export interface Association {
   srtt: number | undefined;
   rttvar: number | undefined;
   timer1Failures: number;
+  timer1Expired: () => void;
   timer3Expired: () => void;
+  timer1Cancel(): void;
+  updateRto(roundTripS: number): void;
   lastReceivedTsn: number | undefined;
   sackMisOrdered: Set<number>;
   sackDuplicates: number[];
@@ -177,6 +180,8 @@ export interface DtlsTransport {
   role: "auto" | "client" | "server";
   localCertificate?: { getFingerprints(): { algorithm: string; value: string }[] };
   readonly onStateChange: WeriftEvent<[string]>;
+  /** Makes `dtls` before it waits for anything. */
+  start(): Promise<void>;
   startSrtp(): void;
   verifyRemoteCertificateFingerprint(): void;
   readonly iceTransport: { readonly connection: IceConnection; readonly state: string; start(): Promise<void> };

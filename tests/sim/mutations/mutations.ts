@@ -35,6 +35,13 @@ export const MUTATIONS: readonly Mutation[] = [
     caughtBy: "unit",
   },
   {
+    name: "a command may begin after a later Stop that has overtaken it on its way",
+    file: "admission.js",
+    find: "if (isOvertaken(call))",
+    replace: "if (false)",
+    caughtBy: "unit",
+  },
+  {
     name: "the fence is not compared",
     file: "permission.js",
     find: "if (sessions.fence(session) !== call.fence)",
