@@ -49,10 +49,7 @@ const otherSide = (side: number) => (side === SessionType.client ? SessionType.s
 function open(keys: WriteKeys | undefined, { header, fragment }: DtlsRecord): Buffer | undefined {
   if (!keys || fragment.length < GCM_OVERHEAD_BYTES) return undefined;
   const length = fragment.length - GCM_OVERHEAD_BYTES;
-  const nonce = Buffer.allocUnsafe(IMPLICIT_NONCE_BYTES + EXPLICIT_NONCE_BYTES);
-  keys.implicitNonce.copy(nonce);
-  fragment.copy(nonce, IMPLICIT_NONCE_BYTES, 0, EXPLICIT_NONCE_BYTES);
-  const decipher = createDecipheriv(keys.algorithm, keys.key, nonce, GCM);
+  const decipher = createDecipheriv(keys.algorithm, keys.key, nonceOf(keys, fragment, 0), GCM);
   decipher.setAuthTag(fragment.subarray(EXPLICIT_NONCE_BYTES + length));
   decipher.setAAD(additionalData(header, length));
   const content = decipher.update(fragment.subarray(EXPLICIT_NONCE_BYTES, EXPLICIT_NONCE_BYTES + length));
@@ -62,6 +59,14 @@ function open(keys: WriteKeys | undefined, { header, fragment }: DtlsRecord): Bu
   } catch {
     return undefined; // It does not authenticate: whoever sent it, the record does not exist.
   }
+}
+
+/** The nonce whose explicit part stands in `bytes`. */
+function nonceOf({ implicitNonce }: WriteKeys, bytes: Buffer, explicitAt: number): Buffer {
+  const nonce = Buffer.allocUnsafe(IMPLICIT_NONCE_BYTES + EXPLICIT_NONCE_BYTES);
+  implicitNonce.copy(nonce);
+  bytes.copy(nonce, IMPLICIT_NONCE_BYTES, explicitAt, explicitAt + EXPLICIT_NONCE_BYTES);
+  return nonce;
 }
 
 function additionalData({ contentType, protocolVersion, epoch, sequenceNumber }: RecordHeader, length: number): Buffer {
@@ -94,10 +99,7 @@ export function sealRecord(dtls: DtlsObject, contentType: number, content: Buffe
   const explicitAt = RECORD_HEADER_BYTES;
   record.writeUInt16BE(header.epoch, explicitAt);
   record.writeUIntBE(header.sequenceNumber, explicitAt + 2, 6);
-  const nonce = Buffer.allocUnsafe(IMPLICIT_NONCE_BYTES + EXPLICIT_NONCE_BYTES);
-  keys.implicitNonce.copy(nonce);
-  record.copy(nonce, IMPLICIT_NONCE_BYTES, explicitAt, explicitAt + EXPLICIT_NONCE_BYTES);
-  const cipher = createCipheriv(keys.algorithm, keys.key, nonce, GCM);
+  const cipher = createCipheriv(keys.algorithm, keys.key, nonceOf(keys, record, explicitAt), GCM);
   cipher.setAAD(additionalData(header, content.length));
   const contentAt = explicitAt + EXPLICIT_NONCE_BYTES;
   cipher.update(content).copy(record, contentAt);

@@ -156,7 +156,7 @@ test("whatever SCTP comes from an authenticated peer: it ends at most that peer,
     }
     const { localPort, remotePort, remoteVerificationTag } = associationOf(rig.connection);
     const ports = { localPort, remotePort: remotePort!, verificationTag: remoteVerificationTag };
-    sendRawRecord(rig.connection, index % 10 === 9 ? bytes : createPacket(ports, [bytes]));
+    sendRawRecord(rig.connection, index % 10 === 9 ? bytes : createPacket(ports, bytes));
     if (index % 50 === 49) await pause(1);
     if (index % 500 === 499) await bystander.echo();
   }

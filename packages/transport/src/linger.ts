@@ -10,9 +10,10 @@ const MIN_ANSWER_INTERVAL_MS = 100;
 /** Says once that the connection is over: ABORT for SCTP, close_notify for DTLS. */
 export async function sayGoodbye(association: Association, dtls: DtlsObject): Promise<void> {
   const { localPort, remotePort, remoteVerificationTag } = association;
-  const abort = createPacket({ localPort, remotePort: remotePort!, verificationTag: remoteVerificationTag }, [
+  const abort = createPacket(
+    { localPort, remotePort: remotePort!, verificationTag: remoteVerificationTag },
     createAbort().bytes,
-  ]);
+  );
   await dtls.transport.send(sealRecord(dtls, ContentType.applicationData, abort));
   await dtls.transport.send(sealCloseNotify(dtls));
 }

@@ -32,20 +32,17 @@ export function createAbort(): OutgoingChunk {
   return createChunk(ChunkType.abort, 0, Buffer.alloc(0));
 }
 
-/** One SCTP datagram with these chunks, each whole and padded. */
+/** One SCTP datagram with a chunk, or with several that follow each other; each whole and padded. */
 export function createPacket(
   { localPort, remotePort, verificationTag }: { localPort: number; remotePort: number; verificationTag: number },
-  chunks: readonly Buffer[],
+  chunks: Buffer,
 ): Buffer {
-  let length = COMMON_HEADER_BYTES;
-  for (const chunk of chunks) length += chunk.length;
-  const packet = Buffer.allocUnsafe(length);
+  const packet = Buffer.allocUnsafe(COMMON_HEADER_BYTES + chunks.length);
   packet.writeUInt16BE(localPort, 0);
   packet.writeUInt16BE(remotePort, 2);
   packet.writeUInt32BE(verificationTag, 4);
   packet.writeUInt32LE(0, CHECKSUM_AT);
-  let at = COMMON_HEADER_BYTES;
-  for (const chunk of chunks) at += chunk.copy(packet, at);
+  chunks.copy(packet, COMMON_HEADER_BYTES);
   packet.writeUInt32LE(crc32c(packet), CHECKSUM_AT);
   return packet;
 }

@@ -7,7 +7,7 @@ import { associationOf, dtlsTransportOf } from "../werift-internals.js";
 /** Sends any bytes as an SCTP packet of this connection: protected, with the right ports and tag, and nothing checked. */
 export function sendRawChunks(connection: RTCPeerConnection, chunks: Buffer): void {
   const { localPort, remotePort, remoteVerificationTag } = associationOf(connection);
-  const packet = createPacket({ localPort, remotePort: remotePort!, verificationTag: remoteVerificationTag }, [chunks]);
+  const packet = createPacket({ localPort, remotePort: remotePort!, verificationTag: remoteVerificationTag }, chunks);
   sendRawRecord(connection, packet);
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { RTCPeerConnection } from "werift";
 import { isApplicationRecord } from "../testing/forwarder.js";
 import { linkRig, nodeRig, openLinkRig, pause, until } from "../testing/rig.js";
 import { associationOf, ChunkType, dtlsTransportOf } from "../werift-internals.js";
@@ -34,13 +35,7 @@ test("without it each has a packet of its own", async () => {
 
 test("control chunks come before data in a packet, and of acknowledgements only the last", async () => {
   const rig = await openLinkRig();
-  const server: ChunkTypes[] = [];
-  const client = dtlsTransportOf(rig.connection);
-  const receive = client.dataReceiver!;
-  client.dataReceiver = (datagram) => {
-    server.push(typesOf(datagram));
-    receive(datagram);
-  };
+  const server = watchPackets(rig.connection);
   rig.server.data.onMessage((message) => rig.server.data.send(message));
   let heard = 0;
   rig.client.data.onMessage(() => heard++);
@@ -61,13 +56,7 @@ test("control chunks come before data in a packet, and of acknowledgements only 
 
 test("an answer takes the acknowledgement of its request along, in one packet", async () => {
   const rig = await openLinkRig();
-  const packets: ChunkTypes[] = [];
-  const client = dtlsTransportOf(rig.connection);
-  const receive = client.dataReceiver!;
-  client.dataReceiver = (datagram) => {
-    packets.push(typesOf(datagram));
-    receive(datagram);
-  };
+  const packets = watchPackets(rig.connection);
   rig.server.data.onMessage(() => {
     // As of a part: in a later turn than the request, all three frames in one.
     setImmediate(() => {
@@ -97,6 +86,18 @@ test("what nobody answers is acknowledged all the same", async () => {
 });
 
 type ChunkTypes = number[];
+
+/** The chunks of each packet that comes from now on. */
+function watchPackets(connection: RTCPeerConnection): readonly ChunkTypes[] {
+  const packets: ChunkTypes[] = [];
+  const transport = dtlsTransportOf(connection);
+  const receive = transport.dataReceiver!;
+  transport.dataReceiver = (datagram) => {
+    packets.push(typesOf(datagram));
+    receive(datagram);
+  };
+  return packets;
+}
 
 function typesOf(datagram: Buffer): ChunkTypes {
   const types: ChunkTypes = [];

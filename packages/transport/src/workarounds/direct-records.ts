@@ -17,7 +17,7 @@ export function sendRecordsDirectly(association: Association, transport: DtlsTra
     const { dtls } = transport;
     // What cannot be sent is lost, as in a network.
     if (association.state === "closed" || remotePort === undefined || !dtls?.cipher.cipher) return SENT;
-    const packet = createPacket({ localPort, remotePort, verificationTag }, [bytes]);
+    const packet = createPacket({ localPort, remotePort, verificationTag }, bytes);
     return connection.send(sealRecord(dtls, ContentType.applicationData, packet));
   };
 }
