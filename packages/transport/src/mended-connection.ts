@@ -25,6 +25,7 @@ import { deliverInOrder } from "./workarounds/in-order-chunks.js";
 import { readPacketsInPlace } from "./workarounds/in-place-packets.js";
 import { closeForGood } from "./workarounds/leaks.js";
 import { type AdmittedPacket, checkSctp } from "./workarounds/malformed-sctp.js";
+import { assumeNomination } from "./workarounds/missing-nomination.js";
 import { usesOf } from "./workarounds/names.js";
 import { exchangeKeysNatively } from "./workarounds/native-key-exchange.js";
 import { dropPublicStun } from "./workarounds/no-public-stun.js";
@@ -73,6 +74,7 @@ export function mendConnection(
   if (uses("no-public-stun") && !options.iceServers?.length) dropPublicStun(iceConnection);
   if (uses("unbounded-transactions")) boundTransactionMemory(iceConnection);
   if (uses("prompt-nomination")) nominatePromptly(deps.clock, iceConnection);
+  if (uses("missing-nomination")) assumeNomination(deps.clock, iceConnection);
   const restart = uses("ice-restart") ? surviveIceRestart(transport, events.onFailed) : undefined;
   const isFormerPath = (ip: string, port: number) => restart?.isFormerPath(ip, port) ?? false;
   let dtls: DtlsObject | undefined;

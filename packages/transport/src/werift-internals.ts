@@ -33,6 +33,9 @@ export const AssociationState = {
   established: 4,
 } as const;
 
+/** werift's own numbering of the states of a candidate pair; the others are not asked for. */
+export const PairState = { succeeded: 3 } as const;
+
 /** What `sendChunk` needs: `bytes` is the whole chunk, padded. */
 export interface OutgoingChunk {
   readonly type: number;
@@ -192,13 +195,17 @@ export interface CandidatePairView {
   readonly id: string;
   readonly remoteAddr: [string, number];
   readonly localCandidate: Candidate;
+  readonly state: number;
+  nominated: boolean;
   requestTransactionIds: Set<string>;
   requestsSent: number;
+  /** Checks of the other side. */
+  readonly requestsReceived: number;
 }
 
 export interface IceConnection {
   state: string;
-  nominated?: CandidatePairView;
+  nominated?: CandidatePairView | undefined;
   stunServer?: [string, number] | undefined;
   turnServer?: [string, number] | undefined;
   readonly iceControlling: boolean;
@@ -220,6 +227,8 @@ export interface IceConnection {
   /** Starts one check. @returns whether there may be more to check. */
   schedulingChecks: () => boolean;
   checkIncoming(message: unknown, address: [string, number], protocol: HostProtocol): void;
+  /** A check is over, or its pair was nominated. */
+  checkComplete(pair: CandidatePairView): void;
 }
 
 /** The parts of werift's StunProtocol that gathering uses. */
