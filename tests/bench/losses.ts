@@ -8,7 +8,7 @@ import { type Distribution, distributionOf } from "./statistics.js";
 
 /** Rigs side by side. Four of them, at rest, take a quarter of two cores, which a silent loss does not notice. */
 const LANES = 4;
-/** Where milliseconds after the loss count, and new clients start all the time, there are fewer. */
+/** Where milliseconds after the loss count, or a new process starts after each one, there are fewer. */
 const PROMPT_LANES = 2;
 const QUICK_LANES = 2;
 
@@ -83,7 +83,7 @@ async function measureGroup(
       const name = `${loss.name}, window ${group.window}${group.knock || !isKnockable(loss) ? "" : ", no knock"}`;
       const runs = countOf(options, plan.full, plan.quickly);
       const outcomes = await loseMany(
-        lanes.slice(0, plan.from === "loss" ? PROMPT_LANES : LANES),
+        lanes.slice(0, plan.from === "loss" || !loss.revive ? PROMPT_LANES : LANES),
         loss,
         runs,
         (run) => {
@@ -198,8 +198,8 @@ function details(measured: readonly Measured[], noNetwork: string | undefined, c
 run for minutes. Links: ${[...carriers].join(", ")}. It is lost at an instant uniform over its beat, a fifth of the window.
 Clients over WebRTC are Viam's TypeScript SDK in Node, each in a process${noNetwork ? "" : " and, behind a bridge, in a network"} of its own; on
 direct gRPC, which SIGKILL wants anew for each run, a program of HTTP/2 alone. Robots are measured side by side (in a whole
-run ${LANES}, ${PROMPT_LANES} for the kills and closes that are told from the loss), each with all its processes: what they take from each other
-is in the figures. While one client is being lost, the next one of its robot may start. Times in ms, on one CLOCK_MONOTONIC:
+run ${LANES}, ${PROMPT_LANES} where milliseconds after the loss count or a new process starts after each one), each with all its processes:
+what they take from each other is in the figures. While one client is being lost, the next one of its robot may start. Times in ms, on one CLOCK_MONOTONIC:
 
 - *From the loss*: from the instant before the signal or call to the last of the three simulated devices' receipt of its stop.
 - *From the last sign of life*: from the sending of the last challenge that the client answered (the gateway's timeline has

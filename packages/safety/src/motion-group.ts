@@ -138,10 +138,10 @@ export function stopsWith(group: MotionGroup, session: string): boolean {
   return group.owner ? group.owner.session === session : group.users.has(session);
 }
 
-/** Every session that has a hand in the group: what it does there must end with its lease. */
-export function* sessionsOf(group: MotionGroup): Iterable<string> {
-  if (group.owner) yield group.owner.session;
-  yield* group.users;
-  for (const { call, aborted } of group.inFlight.values()) if (!aborted) yield call.session;
-  if (group.successor) yield group.successor.call.session;
+/** Visits every session that has a hand in the group: what it does there must end with its lease. Some come twice. */
+export function eachSession(group: MotionGroup, visit: (session: string) => void): void {
+  if (group.owner) visit(group.owner.session);
+  for (const user of group.users) visit(user);
+  for (const { call, aborted } of group.inFlight.values()) if (!aborted) visit(call.session);
+  if (group.successor) visit(group.successor.call.session);
 }

@@ -92,6 +92,13 @@ export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOpti
   const clockSteps = createClockSteps(clock, deps.bootTimeMs);
   let timer: Timer | undefined;
   let armedFor = Infinity;
+  /** Inputs of the guard under way, one within the other. */
+  let depth = 0;
+  /** Logs and links can wait: what an input stops is commanded first, all of it. */
+  const untold: GuardEvent[] = [];
+  const tell = () => {
+    for (const event of untold.splice(0)) deps.report(event);
+  };
 
   const effects: GuardEffects = {
     start(call) {
@@ -123,7 +130,8 @@ export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOpti
       if (event.kind === "stop" && event.acknowledgedAt !== undefined && event.cause !== "released") {
         holds.held(deps.resources.byKey(event.resource)!);
       }
-      deps.report(event);
+      untold.push(event);
+      if (depth === 0) tell();
     },
   };
   const guard = createGuard(effects, { ...options, groups });
@@ -173,9 +181,12 @@ export function createGuardRunner(deps: GuardRunnerDeps, options: Omit<GuardOpti
   const runner: PartGuardRunner = {
     guard,
     run(input) {
+      depth += 1;
       try {
         return input(guard, clock.now());
       } finally {
+        depth -= 1;
+        if (depth === 0) tell();
         arm();
       }
     },

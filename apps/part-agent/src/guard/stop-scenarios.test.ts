@@ -170,3 +170,26 @@ test("P5: thirty slow stops are all under way before the first is done; one that
       await Promise.all([begin(part, "C", "m0", "SetPower", { powerPct: 1 }), part.pass(10)]);
     },
   ));
+
+test("whoever lapses at one instant is stopped before anybody is told of the first", async () => {
+  const names = ["left", "right", "lift"];
+  const known: number[] = [];
+  const part = await createPartBench(
+    names.map((name) => ({ name, api: "motor" })),
+    undefined,
+    {
+      report(event) {
+        if (event.kind === "fenced") known.push(part.commands().filter((line) => line.endsWith(" stop")).length);
+      },
+    },
+  );
+  try {
+    for (const name of names) begin(part, name, name, "SetPower", { powerPct: 1 });
+    await part.pass(50);
+    for (const name of names) part.client(name).silence();
+    await part.pass(2500);
+    assert.deepEqual(known, [3, 3, 3]);
+  } finally {
+    await part.close();
+  }
+});

@@ -66,7 +66,7 @@ const noLine = () => assert.fail("this part has no output line");
 export async function createPartBench(
   components: readonly Json[],
   prepare: (resource: Resource) => void = () => {},
-  options: Partial<Pick<GuardRunnerDeps, "memory" | "lines">> = {},
+  options: Partial<Pick<GuardRunnerDeps, "memory" | "lines" | "report">> = {},
 ): Promise<PartBench> {
   const directory = mkdtempSync(join(tmpdir(), "vigil-part-bench-"));
   const log = join(directory, "devices.log");
@@ -121,6 +121,7 @@ export async function createPartBench(
       askLeases: () => void clock.after(0, answerLeases),
       report(event) {
         events.push(event);
+        options.report?.(event);
         if (event.kind !== "fenced") return;
         if (event.session === undefined) {
           generation = event.generation;

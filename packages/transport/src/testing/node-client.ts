@@ -19,7 +19,6 @@ export interface NodeClient {
 
 export interface DialOptions {
   timeoutMs?: number;
-  attempts?: number;
 }
 
 export type Exchange = (offer: SessionDescription) => Promise<SessionDescription>;
@@ -39,19 +38,8 @@ export function createClientHost(): ClientHost {
   child.on("message", (message: FromClient) => handlers.get(message.id)?.(message));
   let ids = 0;
 
-  const dialOnce = (exchange: Exchange, timeoutMs: number) => connect(child, handlers, ++ids, exchange, timeoutMs);
-
   return {
-    async dial(exchange, { timeoutMs = 5000, attempts = 2 } = {}) {
-      // 1 to 3 in 1,000 dials of libdatachannel hang under connect storms (viam-wire.md), hence another try.
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await dialOnce(exchange, timeoutMs);
-        } catch (error) {
-          if (attempt >= attempts) throw error;
-        }
-      }
-    },
+    dial: (exchange, { timeoutMs = 5000 } = {}) => connect(child, handlers, ++ids, exchange, timeoutMs),
     async kill() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill("SIGKILL");

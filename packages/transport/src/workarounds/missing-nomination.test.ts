@@ -30,14 +30,14 @@ const losingNominations = (forwarder: Forwarder) => {
 };
 
 test("a client that believes to have nominated connects", async () => {
-  const rig = await nodeRig({ forwarded: losingNominations, dial: { attempts: 1 } });
+  const rig = await nodeRig({ forwarded: losingNominations });
   assert.equal(rig.server.state, "open");
   await rig.close();
 });
 
 test("without it both wait for each other until the dial is given up", async () => {
   const answerer = { without: ["missing-nomination"] };
-  await assert.rejects(nodeRig({ forwarded: losingNominations, answerer, dial: { attempts: 1, timeoutMs: 3000 } }));
+  await assert.rejects(nodeRig({ forwarded: losingNominations, answerer, dial: { timeoutMs: 3000 } }));
 });
 
 /** A connection of the controlled side, and its time. */
