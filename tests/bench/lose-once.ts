@@ -4,7 +4,7 @@ import type { Client } from "../rig/clients/index.js";
 import { isStop } from "../rig/device-log.js";
 import { type Marks, mark, moveBoth, stopsOf } from "../rig/motion.js";
 import type { Robot } from "../rig/robot.js";
-import { monotonicMs, PATIENCE_MS, until, within } from "../rig/until.js";
+import { PATIENCE_MS, until, wallToMonotonicMs, within } from "../rig/until.js";
 
 /** A way to lose a client, measured again and again. */
 export interface LossKind {
@@ -236,12 +236,4 @@ function partsAheadIn({ parts, cancelledMs }: EndView): number {
     ({ detectedMs, errorBarMs }) =>
       detectedMs !== null && cancelledMs !== null && detectedMs + errorBarMs < cancelledMs,
   ).length;
-}
-
-/** Of many readings the least: the one that comes right after the wall clock's millisecond has begun. */
-function wallToMonotonicMs(): number {
-  let least = Infinity;
-  const end = monotonicMs() + 2;
-  while (monotonicMs() < end) least = Math.min(least, monotonicMs() - Date.now());
-  return least;
 }

@@ -6,6 +6,7 @@ import { idleClients } from "./idle-clients.js";
 import { latency } from "./latency.js";
 import { lossSuspensions } from "./loss-suspensions.js";
 import { losses } from "./losses.js";
+import { massLoss } from "./mass-loss.js";
 import type { Section } from "./section.js";
 import { sentinel } from "./sentinel.js";
 import { stops } from "./stops.js";
@@ -15,6 +16,7 @@ import { watchdog } from "./watchdog.js";
 /** In the order of the page. */
 export const SECTIONS: readonly Section[] = [
   losses,
+  massLoss,
   afterEnd,
   stops,
   sentinel,

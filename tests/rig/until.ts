@@ -37,3 +37,14 @@ export async function within<T>(limitMs: number, missing: string, coming: Promis
 
 /** CLOCK_MONOTONIC in ms: the clock of every process on this machine and of the device logs. */
 export const monotonicMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+/**
+ * What turns a wall time in ms into CLOCK_MONOTONIC: of many readings the least, the one that comes right after the wall
+ * clock's millisecond has begun.
+ */
+export function wallToMonotonicMs(): number {
+  let least = Infinity;
+  const end = monotonicMs() + 2;
+  while (monotonicMs() < end) least = Math.min(least, monotonicMs() - Date.now());
+  return least;
+}
