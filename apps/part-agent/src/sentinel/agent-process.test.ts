@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { knowProcess } from "./agent-process.js";
 
 async function sleeper() {
@@ -26,6 +28,8 @@ test("a stopped process lives, and so does one with another signal waiting; kill
   const { child, ended } = await sleeper();
   const known = knowProcess(child.pid!);
   child.kill("SIGSTOP");
+  // Were both waiting, SIGTERM would be taken first.
+  while (!readFileSync(`/proc/${child.pid}/stat`, "latin1").includes(") T ")) await setImmediate();
   child.kill("SIGTERM");
   assert.equal(known.isAlive(), true);
   known.kill();

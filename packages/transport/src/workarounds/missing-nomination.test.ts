@@ -52,7 +52,7 @@ function controlledConnection() {
     checkList: [] as CandidatePairView[],
     checkIncoming() {},
     checkComplete(of: CandidatePairView) {
-      if (of.nominated) connection.nominated ??= of;
+      if (of.nominated && of.state === PairState.succeeded) connection.nominated ??= of;
     },
   };
   const ice = connection as unknown as IceConnection;
@@ -79,12 +79,15 @@ test("only a path that the client has checked, that answers, and that has stood 
   assert.equal(connection.nominated, valid);
 });
 
-test("a nomination that comes all the same has the last word; the second one has not", () => {
+test("a nomination that comes all the same has the last word; a failed one and a second one have not", () => {
   const { connection, pair, checked, pass } = controlledConnection();
-  connection.checkList.push(pair({}));
+  const assumed = pair({});
+  connection.checkList.push(assumed);
   checked();
   pass(400);
   pass(400);
+  connection.checkComplete(pair({ nominated: true, state: 4 }));
+  assert.equal(connection.nominated, assumed);
   const [named, later] = [pair({ nominated: true }), pair({ nominated: true })];
   connection.checkComplete(named);
   assert.equal(connection.nominated, named);

@@ -45,8 +45,10 @@ export function assumeNomination(clock: Clock, connection: IceConnection): void 
     clock.after(LOOK_MS, look);
   };
   connection.checkComplete = (pair) => {
-    const isNamed = pair.nominated && pair !== assumed;
-    if (isNamed && assumed && connection.nominated === assumed) connection.nominated = undefined;
+    const before = connection.nominated;
+    if (before && before === assumed && pair !== assumed && pair.nominated) connection.nominated = undefined;
     checkComplete(pair);
+    // werift did not take it.
+    connection.nominated ??= before;
   };
 }
