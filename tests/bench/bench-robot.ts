@@ -19,7 +19,8 @@ export interface BenchRobot {
   readonly devices: DeviceLog;
   metrics(): Promise<Samples>;
   snapshot(): Promise<Snapshot>;
-  ends(): Promise<EndView[]>;
+  /** Of these sessions, as the timeline has them. */
+  endsOf(sessions: readonly string[]): Promise<EndView[]>;
   /** Ends a session by its id or the beginning of it, as an operator does. */
   revoke(session: string): Promise<void>;
   stop(): Promise<void>;
@@ -109,7 +110,10 @@ export async function startBenchRobot(options: BenchRobotOptions): Promise<Bench
       devices,
       metrics: () => scrape(`${url}/metrics`),
       snapshot,
-      ends: async () => (await fetch(`${url}/vigil/v1/ends`)).json() as Promise<EndView[]>,
+      async endsOf(sessions) {
+        const ends = (await (await fetch(`${url}/vigil/v1/ends`)).json()) as EndView[];
+        return ends.filter(({ session }) => sessions.some((sid) => sid.startsWith(session)));
+      },
       async revoke(session) {
         const id = session.slice(0, 8);
         const response = await fetch(`${url}/vigil/v1/sessions/${id}/revoke`, { method: "POST" });

@@ -117,9 +117,7 @@ async function play(
     const { sessions } = await robot.snapshot();
     const live = sessions.filter(({ suspended }) => !suspended);
     const lost = opened.sessions.filter((sid) => !live.some(({ id }) => sid.startsWith(id))).length;
-    const suspended = (await robot.ends()).filter(({ session }) =>
-      opened.sessions.some((sid) => sid.startsWith(session)),
-    ).length;
+    const suspended = (await robot.endsOf(opened.sessions)).length;
     const answered = (isBeside: boolean) => times.filter(({ at }) => at >= lostAt === isBeside).map(({ ms }) => ms);
     return { before: answered(false), beside: answered(true), failures, lost: Math.max(lost, suspended) };
   } finally {

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EndView } from "@vigil/shared";
 import type { Client } from "../rig/clients/index.js";
-import { isStop } from "../rig/device-log.js";
+import { actsAfterStop } from "../rig/device-log.js";
 import { type Marks, mark, moveBoth, stopsOf } from "../rig/motion.js";
 import type { Robot } from "../rig/robot.js";
 import { PATIENCE_MS, until, wallToMonotonicMs, within } from "../rig/until.js";
@@ -206,18 +206,8 @@ async function shownBy(
   await sleep(AFTERMATH_MS);
   return {
     times: stops.flat().map(({ t }) => t),
-    actsAfterStop: robot.parts.reduce((sum, part) => sum + actsAfterStopOf(part, marks), 0),
+    actsAfterStop: robot.parts.reduce((sum, part) => sum + actsAfterStop(part.devices.after(marks.get(part)!)), 0),
   };
-}
-
-function actsAfterStopOf(part: Robot["parts"][number], marks: Marks): number {
-  const stopped = new Set<string>();
-  let acts = 0;
-  for (const command of part.devices.after(marks.get(part)!)) {
-    if (isStop(command)) stopped.add(command.device);
-    else if (stopped.has(command.device)) acts += 1;
-  }
-  return acts;
 }
 
 /**

@@ -93,7 +93,8 @@ export interface Planned {
 }
 
 /** P1: window + 50 ms at p99, window + 250 ms at the most (rules.md, R9). */
-const silent = (windowMs: number) => ({ from: "sign" as const, p99Ms: windowMs + 50, maxMs: windowMs + 250 });
+export const silentBounds = (windowMs: number) => ({ p99Ms: windowMs + 50, maxMs: windowMs + 250 });
+const silent = (windowMs: number) => ({ from: "sign" as const, ...silentBounds(windowMs) });
 /** P2. */
 const definite = { from: "loss" as const, p99Ms: 100 };
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { EndView, SessionView } from "@vigil/shared";
 import { type Client, startClient } from "../rig/clients/index.js";
-import { isStop } from "../rig/device-log.js";
+import { actsAfterStop, isStop } from "../rig/device-log.js";
 import { type Marks, mark, moveBoth } from "../rig/motion.js";
 import { type RigPart, ROBOT } from "../rig/robot.js";
 import { monotonicMs, PATIENCE_MS, until, within } from "../rig/until.js";
@@ -224,11 +224,7 @@ function partOutcome(
   const lines = part.devices.after(from);
   const stops = firstStops(part, from);
   const stoppedAt = Math.max(...stops.map((stop) => stop?.t ?? Infinity));
-  const actedAfter = MOVED[part.name]!.map((device) => {
-    const own = lines.filter((line) => line.device === device);
-    const stop = own.findIndex(isStop);
-    return stop < 0 ? 0 : own.slice(stop).filter((line) => !isStop(line)).length;
-  }).reduce((sum, count) => sum + count, 0);
+  const actedAfter = actsAfterStop(lines.filter(({ device }) => MOVED[part.name]!.includes(device)));
   return {
     part: part.name,
     stoppedAfterMs: stoppedAt - injury.at,

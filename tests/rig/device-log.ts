@@ -73,3 +73,14 @@ function readFrom(file: string, offset: number): Buffer {
 
 /** A command that ends motion: of a driver, or of the sentinel that acts when its agent cannot. */
 export const isStop = ({ command }: DeviceCommand): boolean => command === "stop" || command === "emergency_stop";
+
+/** Commands to devices that had been stopped before, in the order of their receipt. */
+export function actsAfterStop(commands: readonly DeviceCommand[]): number {
+  const stopped = new Set<string>();
+  let acts = 0;
+  for (const command of commands) {
+    if (isStop(command)) stopped.add(command.device);
+    else if (stopped.has(command.device)) acts += 1;
+  }
+  return acts;
+}

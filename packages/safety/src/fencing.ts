@@ -1,7 +1,7 @@
 import { type Reason, VigilError } from "@vigil/shared";
 import type { Calls } from "./calls.js";
 import type { GuardEffects, StopCause } from "./guard-events.js";
-import { eachSession, type MotionGroup, stopsWith } from "./motion-group.js";
+import { type MotionGroup, sessionsOf, stopsWith } from "./motion-group.js";
 import { leaseOf, type PartSession, type PartSessions } from "./part-sessions.js";
 import { endedError } from "./permission.js";
 import type { Stopping } from "./stopping.js";
@@ -73,19 +73,20 @@ export function createFencing(
 
   function activeSessions(): Set<string> {
     const active = new Set<string>();
-    for (const group of groups) eachSession(group, (id) => active.add(id));
+    for (const group of groups) for (const id of sessionsOf(group)) active.add(id);
     return active;
   }
 
   /** Of the active ones. Nothing is active without a lease; should it ever be, it has lapsed. */
   function lapsedSessions(now: number): Set<PartSession> {
     const lapsed = new Set<PartSession>();
-    const look = (id: string) => {
-      const session = sessions.get(id);
-      const lease = session && leaseOf(session);
-      if (session && !(lease && now < lease.moveDeadline)) lapsed.add(session);
-    };
-    for (const group of groups) eachSession(group, look);
+    for (const group of groups) {
+      for (const id of sessionsOf(group)) {
+        const session = sessions.get(id);
+        const lease = session && leaseOf(session);
+        if (session && !(lease && now < lease.moveDeadline)) lapsed.add(session);
+      }
+    }
     return lapsed;
   }
 
@@ -127,11 +128,11 @@ export function createFencing(
     lapseDueAt() {
       let due = Infinity;
       for (const group of groups) {
-        eachSession(group, (id) => {
+        for (const id of sessionsOf(group)) {
           const lease = sessions.get(id)?.lease;
           if (lease) due = Math.min(due, lease.moveDeadline);
           if (lease && group.endless.size > 0 && group.owner?.session === id) due = Math.min(due, lease.quietDeadline);
-        });
+        }
       }
       return due;
     },

@@ -6,7 +6,7 @@ import { createFencing } from "./fencing.js";
 import type { GuardEffects, RearmReason } from "./guard-events.js";
 import type { LeaseFacts } from "./lease-view.js";
 import { createLinkEvidence } from "./link-evidence.js";
-import { createMotionGroup, disown, eachSession, type GuardCall, type GuardResource } from "./motion-group.js";
+import { createMotionGroup, disown, type GuardCall, type GuardResource, sessionsOf } from "./motion-group.js";
 import { createPartSessions, type PartSession } from "./part-sessions.js";
 import { createPermission } from "./permission.js";
 import { createStopping } from "./stopping.js";
@@ -167,13 +167,9 @@ export function createGuard(effects: GuardEffects, options: GuardOptions): Guard
   function isInUse({ id, lastUsedAt, fences }: PartSession, now: number): boolean {
     // A raised fence must outlive the rest, or an old command would match again: it stays until the session's end.
     if (fences > 0 || now - lastUsedAt < IDLE_SESSION_MS) return true;
-    let isActive = false;
-    const look = (active: string) => {
-      if (active === id) isActive = true;
-    };
-    for (const group of groups) eachSession(group, look);
-    for (const { session } of calls.waiting.values()) look(session);
-    return isActive;
+    for (const group of groups) if (sessionsOf(group).includes(id)) return true;
+    for (const call of calls.waiting.values()) if (call.session === id) return true;
+    return false;
   }
 
   /** R4: another data set ends all that this part has known under the old one. */

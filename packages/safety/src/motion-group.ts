@@ -138,10 +138,13 @@ export function stopsWith(group: MotionGroup, session: string): boolean {
   return group.owner ? group.owner.session === session : group.users.has(session);
 }
 
-/** Visits every session that has a hand in the group: what it does there must end with its lease. Some come twice. */
-export function eachSession(group: MotionGroup, visit: (session: string) => void): void {
-  if (group.owner) visit(group.owner.session);
-  for (const user of group.users) visit(user);
-  for (const { call, aborted } of group.inFlight.values()) if (!aborted) visit(call.session);
-  if (group.successor) visit(group.successor.call.session);
+/**
+ * Every session that has a hand in the group: what it does there must end with its lease. Some stand twice. Asked of all
+ * groups at every input: a list costs a third of a generator.
+ */
+export function sessionsOf(group: MotionGroup): string[] {
+  const sessions = group.owner ? [group.owner.session, ...group.users] : [...group.users];
+  for (const { call, aborted } of group.inFlight.values()) if (!aborted) sessions.push(call.session);
+  if (group.successor) sessions.push(group.successor.call.session);
+  return sessions;
 }

@@ -1,24 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createManualClock } from "@vigil/shared/testing";
-import type { Forwarder } from "../testing/forwarder.js";
+import { parseMessage } from "werift";
+import { type Forwarder, isDtlsDatagram } from "../testing/forwarder.js";
 import { nodeRig } from "../testing/rig.js";
 import { type CandidatePairView, type IceConnection, PairState } from "../werift-internals.js";
 import { assumeNomination } from "./missing-nomination.js";
 
-const USE_CANDIDATE = 0x0025;
-const STUN_HEADER_BYTES = 20;
 const isAnswer = (datagram: Buffer) => datagram.readUInt16BE(0) === 0x0101;
 
-/** RFC 8489, section 14: type, length, value, padded to four bytes. */
-function nominates(datagram: Buffer): boolean {
-  if (datagram[0]! >= 4) return false;
-  for (let at = STUN_HEADER_BYTES; at + 4 <= datagram.length; ) {
-    if (datagram.readUInt16BE(at) === USE_CANDIDATE) return true;
-    at += 4 + ((datagram.readUInt16BE(at + 2) + 3) & ~3);
-  }
-  return false;
-}
+const nominates = (datagram: Buffer) =>
+  !isDtlsDatagram(datagram) && parseMessage(datagram)?.attributesKeys.includes("USE-CANDIDATE") === true;
 
 /** The client takes the second answer to its check for that to its nomination, which never arrives. */
 const losingNominations = (forwarder: Forwarder) => {
